@@ -1,0 +1,110 @@
+"""Start and stop an engine; the only module that sets engine options.
+
+Both engines are spoken to through Spark Connect, in UTC, with ANSI semantics off where they would differ.
+"""
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from jobs.errors import UsageError
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SESSION_OPTIONS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "true",
+    "spark.sql.shuffle.partitions": "4",
+}
+LOCAL_SPARK_OPTIONS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+
+class Engine:
+    """One engine of one process; the session is started on first use.
+
+    Use it as a context manager, or call :meth:`stop`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._server: Any = None
+        self._session: SparkSession | None = None
+
+    @property
+    def session(self) -> "SparkSession":
+        """The running session, started when there is none yet (Sail 2 s, Spark 12 s)."""
+        if self._session is None:
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+            starters = {"sail": self._start_sail, "spark": self._start_spark}
+            self._session = starters[self._settings.engine]()
+        return self._session
+
+    def stop(self) -> None:
+        """Stop the session and what was started for it; a second call does nothing."""
+        if self._session is not None:
+            self._session.stop()
+            self._session = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start_sail(self) -> "SparkSession":
+        from pyspark.sql import SparkSession
+
+        os.environ.setdefault("RUST_LOG", "error")
+        os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] = "fair"
+        os.environ["SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE"] = str(self._settings.engine_memory)
+        from pysail.spark import SparkConnectServer
+
+        self._server = SparkConnectServer(ip="127.0.0.1", port=0)
+        self._server.start(background=True)
+        _, port = self._server.listening_address
+        session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+        return _configure(session)
+
+    def _start_spark(self) -> "SparkSession":
+        from pyspark.sql import SparkSession
+
+        url = self._settings.spark_url
+        if url:
+            return _configure(SparkSession.builder.remote(url).create())
+        jars = sorted(str(jar) for jar in Path(self._settings.spark_jars).glob("*.jar"))
+        if not jars:
+            message = (
+                f"A local Spark needs the Delta jars in {self._settings.spark_jars}, which holds none; "
+                "run 'make jars', or set SOPHILUX_SPARK_URL to a cluster."
+            )
+            raise UsageError(message)
+        builder = SparkSession.builder.remote(f"local[{os.cpu_count() or 2}]").config("spark.jars", ",".join(jars))
+        memory = f"{self._settings.engine_memory // 2**20}m"
+        for key, value in {**LOCAL_SPARK_OPTIONS, "spark.driver.memory": memory}.items():
+            builder = builder.config(key, value)
+        return _configure(builder.getOrCreate())
+
+
+def _configure(session: "SparkSession") -> "SparkSession":
+    for key, value in SESSION_OPTIONS.items():
+        session.conf.set(key, value)
+    return session

@@ -1,0 +1,32 @@
+"""Errors that people read: one line with the rule, what was found, and what to do.
+
+A message never holds a row's values or an identifier.
+"""
+
+
+class SophiluxError(Exception):
+    """A stated rule was broken; the message alone is enough to act on."""
+
+
+class UsageError(SophiluxError):
+    """The caller asked for something that does not exist or cannot be (exit code 2)."""
+
+
+class ContractError(SophiluxError):
+    """A contract file, or data held against a contract, is not as it must be."""
+
+
+class CommitConflictError(SophiluxError):
+    """Another run changed the same partitions first; running the step again is safe."""
+
+
+class GateError(SophiluxError):
+    """A critical expectation failed; the last good table stays in place."""
+
+
+class SourceError(SophiluxError):
+    """A source could not be read."""
+
+
+class KeyRingError(SophiluxError):
+    """The key ring is missing, unsafe, or lacks a key."""

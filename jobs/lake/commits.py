@@ -1,0 +1,146 @@
+"""Commit staged files to a Delta table: all of them or none, and never over somebody else's change.
+
+Every commit is a compare-and-swap on the table's version. One that lost the race is tried again on the new
+version, which costs metadata only; it gives up when the rows it was computed from have changed meanwhile.
+The log receives file names, partition values and counts, and no value of any row.
+"""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobs.errors import CommitConflictError
+from jobs.lake.contracts import Contract
+from jobs.lake.staging import Staged
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+ATTEMPTS = 20
+PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a table as it stands in the log."""
+
+    path: str
+    partition: str | None
+    rows: int
+    size: int
+
+
+def open_table(contract: Contract, location: str) -> "DeltaTable":
+    """The Delta table at a location, created empty when there is none."""
+    from deltalake import DeltaTable
+
+    if DeltaTable.is_deltatable(location):
+        return DeltaTable(location)
+    partition_by = [contract.partition_column] if contract.partition_column else None
+    return DeltaTable.create(
+        location,
+        schema=contract.arrow_schema(),
+        mode="ignore",
+        partition_by=partition_by,
+        name=contract.name,
+        description=contract.purpose,
+        configuration={
+            "delta.dataSkippingStatsColumns": ",".join(contract.statistics_columns),
+            "delta.logRetentionDuration": "interval 30 days",
+        },
+    )
+
+
+def list_files(table: "DeltaTable", contract: Contract) -> list[TableFile]:
+    """Files of the table's current version."""
+    import pyarrow as pa
+
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    partition = f"partition.{contract.partition_column}"
+    return [
+        TableFile(
+            row["path"],
+            None if row.get(partition) is None else str(row[partition]),
+            row.get("num_records") or 0,
+            row["size_bytes"],
+        )
+        for row in actions
+    ]
+
+
+def commit(staged: Staged, partitions: Collection[str] | None, base: frozenset[str] | None) -> int:
+    """Replace partitions by staged files.
+
+    Args:
+        staged: the files; those of a partition outside ``partitions`` are refused.
+        partitions: values whose files go; none replaces the whole table.
+        base: paths of the replaced partitions' files that the staged rows were computed from, where they were.
+
+    Returns:
+        The version of the table after the commit.
+
+    Raises:
+        CommitConflictError: the replaced partitions changed since ``base``, or the race was lost too often.
+    """
+    from deltalake.exceptions import CommitFailedError
+
+    contract = staged.contract
+    if partitions is not None and not staged.partitions <= set(partitions):
+        strays = ", ".join(sorted(staged.partitions - set(partitions))[:5])
+        message = f"{contract.name}: the rows belong to {strays}, outside the partitions to replace."
+        raise ValueError(message)
+    for attempt in range(ATTEMPTS):
+        table = open_table(contract, staged.location)
+        if base is not None:
+            _check_unchanged(table, contract, partitions, base)
+        try:
+            _write(table, staged, partitions)
+        except CommitFailedError:
+            time.sleep(PAUSE_SECONDS * (attempt + 1))
+        else:
+            return table.version()
+    message = f"{contract.name}: lost the race to commit {ATTEMPTS} times; run the step again."
+    raise CommitConflictError(message)
+
+
+def replaced_files(table: "DeltaTable", contract: Contract, partitions: Collection[str] | None) -> frozenset[str]:
+    """Paths of the files that replacing these partitions would remove."""
+    files = list_files(table, contract)
+    return frozenset(f.path for f in files if partitions is None or f.partition in partitions)
+
+
+def _check_unchanged(
+    table: "DeltaTable", contract: Contract, partitions: Collection[str] | None, base: frozenset[str]
+) -> None:
+    if replaced_files(table, contract, partitions) != base:
+        message = f"{contract.name}: another run changed the same partitions first; run the step again."
+        raise CommitConflictError(message)
+
+
+def _write(table: "DeltaTable", staged: Staged, partitions: Collection[str] | None) -> None:
+    from deltalake.transaction import AddAction, CommitProperties
+
+    contract = staged.contract
+    now = int(time.time() * 1000)
+    column = contract.partition_column
+    adds = [
+        AddAction(
+            path=file.path,
+            size=file.size,
+            partition_values={column: file.partition} if column else {},
+            modification_time=now,
+            data_change=True,
+            stats=file.statistics,
+        )
+        for file in staged.files
+    ]
+    replaces_part = column is not None and partitions is not None
+    table.create_write_transaction(
+        adds,
+        mode="overwrite",
+        schema=table.schema(),
+        partition_by=[column] if column else None,
+        partition_filters=[(column, "in", sorted(partitions or ()))] if replaces_part else None,  # type: ignore[list-item]
+        commit_properties=CommitProperties(max_commit_retries=0),
+    )

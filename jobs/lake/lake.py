@@ -1,0 +1,276 @@
+"""The lake: named tables under contract, read and written as a whole or by partition.
+
+Writing is always the same four moves: check the columns against the contract, stage the files, let a gate look at
+them, commit. A reader sees the state before or after, never between.
+"""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobs.engine import Engine
+from jobs.errors import CommitConflictError, ContractError, SophiluxError
+from jobs.lake import commits, staging, storage
+from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
+from jobs.lake.days import Days
+from jobs.lake.staging import Staged
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+Gate = Callable[["DataFrame", Staged], None]
+
+
+class Lake:
+    """Tables below one home, through one engine."""
+
+    def __init__(self, settings: Settings, engine: Engine, contracts: Contracts) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.contracts = contracts
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Lake":
+        """A lake whose engine starts when the first frame is asked for."""
+        return cls(settings, Engine(settings), Contracts.load())
+
+    @property
+    def home(self) -> str:
+        """Folder or URL of the lake."""
+        return self.settings.home
+
+    @property
+    def session(self) -> "SparkSession":
+        """The engine's session."""
+        return self.engine.session
+
+    def location(self, table: str) -> str:
+        """Where a table lies: ``home/zone/name``."""
+        zone, _, name = self.contracts[table].name.partition(".")
+        return storage.join(self.home, zone, name)
+
+    def exists(self, table: str) -> bool:
+        """True once the table was committed to."""
+        from deltalake import DeltaTable
+
+        return DeltaTable.is_deltatable(self.location(table))
+
+    def empty(self, table: str) -> "DataFrame":
+        """No rows, in the contract's columns."""
+        return self.session.createDataFrame([], self.contracts[table].engine_schema())
+
+    def read(self, table: str, *, days: Days | None = None) -> "DataFrame":
+        """A table's rows, of some days where it has a partition by day; empty while it does not exist.
+
+        Args:
+            table: ``zone.name``.
+            days: limits the partition column, which must be a date.
+        """
+        if not self.exists(table):
+            return self.empty(table)
+        contract = self.contracts[table]
+        rows = self.session.read.format("delta").load(self.location(table)).select(*contract.column_names)
+        if days is None or contract.partition_column is None:
+            return rows
+        return rows.where(rows[contract.partition_column].between(days.first, days.last))
+
+    def stage(self, table: str, rows: "DataFrame") -> Staged:
+        """Write rows as files that belong to no version of the table yet.
+
+        Raises:
+            ContractError: columns differ from the contract, or a required one holds nulls.
+        """
+        contract = self.contracts[table]
+        check_columns(contract, [(f.name, f.dataType.simpleString()) for f in rows.schema.fields])
+        clustered = rows.sort(SUBJECT_BUCKET) if SUBJECT_BUCKET in contract.column_names else rows
+        return self._stage(contract, lambda folder: staging.write_frame(clustered, contract, folder))
+
+    def stage_batches(self, table: str, batches: "pa.RecordBatchReader") -> Staged:
+        """Write Arrow batches as files that belong to no version of the table yet."""
+        contract = self.contracts[table]
+        check_columns(contract, [(f.name, str(f.type)) for f in batches.schema], arrow=True)
+        return self._stage(contract, lambda folder: staging.write_batches(batches, contract, folder))
+
+    def staged_frame(self, staged: Staged) -> "DataFrame":
+        """The staged rows, for a gate or a following step."""
+        contract = staged.contract
+        if not staged.files:
+            return self.empty(contract.name)
+        rows = self.session.read.schema(contract.engine_schema()).parquet(staged.folder)
+        return rows.select(*contract.column_names)
+
+    def commit(self, staged: Staged, partitions: Collection[str] | None, base: frozenset[str] | None = None) -> int:
+        """Make staged files the content of their partitions; see :func:`jobs.lake.commits.commit`."""
+        return commits.commit(staged, partitions, base)
+
+    def replace(
+        self, table: str, rows: "DataFrame", *, partitions: Collection[str] | None = None, gate: Gate | None = None
+    ) -> Staged:
+        """Replace partitions (or the whole table) by rows, after a gate agreed.
+
+        Args:
+            table: ``zone.name``.
+            rows: frame in exactly the contract's columns.
+            partitions: values to replace, also those for which there are no rows; none replaces everything.
+            gate: called with the staged rows; an error from it leaves the table as it was.
+
+        Returns:
+            What was staged and committed.
+        """
+        with storage.table_lock(self.home, table, exclusive=False):
+            staged = self.stage(table, rows)
+            return self._publish(staged, partitions, gate)
+
+    def replace_batches(self, table: str, batches: "pa.RecordBatchReader", *, partitions: Collection[str]) -> Staged:
+        """Replace partitions by Arrow batches as they stream in."""
+        with storage.table_lock(self.home, table, exclusive=False):
+            return self._publish(self.stage_batches(table, batches), partitions, None)
+
+    def merge(self, table: str, rows: "DataFrame", *, newest_by: str) -> Staged:
+        """Insert rows and update those with the same key, the newest one winning; running it twice changes nothing.
+
+        Args:
+            table: a table without partitions.
+            rows: frame in the contract's columns, one row per key.
+            newest_by: column that says which of two rows with one key is newer; a tie goes to ``rows``.
+        """
+        from pyspark.sql import Window
+        from pyspark.sql import functions as F  # noqa: N812
+
+        contract = self.contracts[table]
+        with storage.table_lock(self.home, table, exclusive=False):
+            base = self.current_files(table)
+            old = self.read(table).withColumn("_is_new", F.lit(0))
+            both = old.unionByName(rows.withColumn("_is_new", F.lit(1)))
+            newest_first = Window.partitionBy(*contract.key).orderBy(F.desc(newest_by), F.desc("_is_new"))
+            merged = both.withColumn("_place", F.row_number().over(newest_first)).where("_place = 1")
+            staged = self.stage(table, merged.select(*contract.column_names))
+            return self._publish(staged, None, None, base)
+
+    def record(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Insert or update a few rows of a partitioned ledger table by key, without an engine."""
+        import pyarrow as pa
+        from deltalake import DeltaTable
+
+        contract = self.contracts[table]
+        partition = contract.partition_column or ""
+        values = sorted({str(row[partition]) for row in rows})
+        for _ in range(commits.ATTEMPTS):
+            base = self.current_files(table, values)
+            kept: list[dict[str, Any]] = []
+            if base:
+                delta = DeltaTable(self.location(table))
+                kept = delta.to_pyarrow_table(partitions=[(partition, "in", values)]).to_pylist()
+            by_key = {tuple(row[name] for name in contract.key): row for row in [*kept, *rows]}
+            schema = contract.arrow_schema()
+            batch = pa.Table.from_pylist(list(by_key.values()), schema).to_reader()
+            with storage.table_lock(self.home, table, exclusive=False):
+                staged = self.stage_batches(table, batch)
+                with suppress(CommitConflictError):
+                    self._publish(staged, values, None, base)
+                    return
+        message = f"{table}: other runs kept changing it; run the step again."
+        raise CommitConflictError(message)
+
+    def current_files(self, table: str, partitions: Collection[str] | None = None) -> frozenset[str]:
+        """Paths of a table's files, to name as ``base`` of a commit computed from them."""
+        contract = self.contracts[table]
+        if not self.exists(table):
+            return frozenset()
+        return commits.replaced_files(commits.open_table(contract, self.location(table)), contract, partitions)
+
+    def list_files(self, table: str) -> list[commits.TableFile]:
+        """Files of the current version with partition, rows and bytes."""
+        if not self.exists(table):
+            return []
+        contract = self.contracts[table]
+        return commits.list_files(commits.open_table(contract, self.location(table)), contract)
+
+    def count(self, table: str, *, days: Days | None = None) -> int:
+        """Rows by the log alone, without reading a file."""
+        wanted = None if days is None else {str(day) for day in days}
+        return sum(f.rows for f in self.list_files(table) if wanted is None or f.partition in wanted)
+
+    def history(self, table: str) -> list[dict[str, Any]]:
+        """Commits of the table, newest first."""
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.location(table)).history() if self.exists(table) else []
+
+    def drop_partitions(self, table: str, partitions: Collection[str]) -> int:
+        """Remove whole partitions; costs metadata only. Returns the new version."""
+        contract = self.contracts[table]
+        location = self.location(table)
+        nothing = Staged(contract, location, staging.new_folder(location), ())
+        return commits.commit(nothing, partitions, None)
+
+    def vacuum(self, table: str, *, keep: timedelta = timedelta(days=7)) -> list[str]:
+        """Remove files that no version younger than ``keep`` needs, and what crashes left behind.
+
+        Waits for writers of the table. On an object store ``keep`` is at least an hour, because staged files of a
+        running writer cannot be told from a crash's.
+        """
+        from deltalake import DeltaTable
+
+        if not self.exists(table):
+            return []
+        if "://" in self.home:
+            keep = max(keep, timedelta(hours=1))
+        with storage.table_lock(self.home, table, exclusive=True):
+            delta = DeltaTable(self.location(table))
+            hours = int(keep.total_seconds() // 3600)
+            return delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+
+    def _stage(self, contract: Contract, write: Callable[[str], None]) -> Staged:
+        location = self.location(contract.name)
+        folder = staging.new_folder(location)
+        try:
+            write(folder)
+            return Staged(contract, location, folder, staging.collect_files(contract, location, folder))
+        except BaseException as error:
+            storage.remove_folder(folder)
+            if "No space left" in str(error):
+                message = f"{contract.name}: no space left on the lake's device; nothing was published. Free some."
+                raise SophiluxError(message) from error
+            raise
+
+    def _publish(
+        self,
+        staged: Staged,
+        partitions: Collection[str] | None,
+        gate: Gate | None,
+        base: frozenset[str] | None = None,
+    ) -> Staged:
+        try:
+            if gate is not None:
+                gate(self.staged_frame(staged), staged)
+            self.commit(staged, partitions, base)
+        except BaseException:
+            staged.discard()
+            raise
+        return staged
+
+
+def check_columns(contract: Contract, found: list[tuple[str, str]], *, arrow: bool = False) -> None:
+    """Hold columns against a contract.
+
+    Raises:
+        ContractError: with both sides as a table.
+    """
+    if arrow:
+        expected = [(f.name, str(f.type)) for f in contract.arrow_schema()]
+    else:
+        expected = [(column.name, column.type) for column in contract.columns]
+    if found == expected:
+        return
+    height = max(len(expected), len(found))
+    lines = [f"{'contract':40} {'data':40}"]
+    for number in range(height):
+        left = " ".join(expected[number]) if number < len(expected) else "-"
+        right = " ".join(found[number]) if number < len(found) else "-"
+        lines.append(f"{left:40} {right:40} {'' if left == right else '<-- differs'}".rstrip())
+    message = f"{contract.name}: the columns differ from the contract; nothing was written.\n" + "\n".join(lines)
+    raise ContractError(message)

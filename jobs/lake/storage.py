@@ -1,0 +1,56 @@
+"""Folders and files of a lake, on this machine or an object store.
+
+Locks are advisory file locks; on an object store they do nothing, and one writer per table is the scheduler's duty.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.settings import is_remote
+
+if TYPE_CHECKING:
+    from pyarrow import fs
+
+
+def join(*parts: str) -> str:
+    """Parts of a location joined with slashes."""
+    return "/".join(part.rstrip("/") for part in parts)
+
+
+def filesystem(location: str) -> tuple["fs.FileSystem", str]:
+    """Arrow's file system for a location, and the path inside it."""
+    from pyarrow import fs
+
+    if is_remote(location):
+        system, path = fs.FileSystem.from_uri(location)
+        return system, path
+    return fs.LocalFileSystem(), location
+
+
+def remove_folder(location: str) -> None:
+    """Remove a folder with all it holds; one that is not there is no error."""
+    from pyarrow import fs
+
+    system, path = filesystem(location)
+    if system.get_file_info(path).type == fs.FileType.Directory:
+        system.delete_dir(path)
+
+
+@contextmanager
+def table_lock(home: str, table: str, *, exclusive: bool) -> Iterator[None]:
+    """Keep vacuum (exclusive) away from files that a writer (shared) has not committed yet."""
+    if is_remote(home):
+        yield
+        return
+    folder = Path(home) / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / table, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)

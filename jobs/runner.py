@@ -1,0 +1,75 @@
+"""Run steps: retried on commit conflicts, timed, and recorded in ``ledger.step_runs``.
+
+The command line and the DAGs both come through here, so a step behaves the same in both.
+"""
+
+import importlib
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import cast
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from jobs.errors import CommitConflictError
+from jobs.lake import Days, Lake
+from jobs.lake.reports import StepReport
+from jobs.settings import Settings
+from jobs.steps import Step, find_steps
+
+logger = logging.getLogger(__name__)
+
+STEP_RUNS = "ledger.step_runs"
+
+
+def run(name: str, days: Days, settings: Settings) -> list[StepReport]:
+    """Run a flow or a step over a range of days with an engine of its own."""
+    lake = Lake.open(settings)
+    with lake.engine:
+        return [run_step(lake, step, days) for step in find_steps(name)]
+
+
+def run_step(lake: Lake, step: Step, days: Days) -> StepReport:
+    """Run one step and record what it did.
+
+    Raises:
+        CommitConflictError: other runs changed the same partitions at every attempt.
+    """
+    module = importlib.import_module(f"jobs.{step.name}")
+    work = cast("Callable[[Lake, Days], StepReport]", module.run)
+    started = time.monotonic()
+    report = _attempt(work, lake, days)
+    seconds = round(time.monotonic() - started, 3)
+    for warning in report.warnings:
+        logger.warning("%s %s: %s", step.name, days, warning)
+    logger.info("%s %s: %s rows in %.1f s", step.name, days, report.rows_out, seconds)
+    lake.record(STEP_RUNS, [_run_row(step, days, report, seconds)])
+    return report
+
+
+@retry(
+    retry=retry_if_exception_type(CommitConflictError),
+    stop=stop_after_attempt(5),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    reraise=True,
+)
+def _attempt(work: Callable[[Lake, Days], StepReport], lake: Lake, days: Days) -> StepReport:
+    return work(lake, days)
+
+
+def _run_row(step: Step, days: Days, report: StepReport, seconds: float) -> dict[str, object]:
+    return {
+        "day": days.last,
+        "run_id": secrets.token_hex(8),
+        "step": step.name,
+        "first_day": days.first,
+        "rows_in": report.rows_in,
+        "rows_out": report.rows_out,
+        "duplicates": report.duplicates,
+        "quarantined": report.quarantined,
+        "warnings": "; ".join(report.warnings) or None,
+        "seconds": seconds,
+        "finished_at": datetime.now(UTC),
+    }

@@ -1,0 +1,87 @@
+"""The one place that reads configuration and environment.
+
+Every setting is an environment variable ``SOPHILUX_<NAME>``; the command line's ``--home`` wins over it.
+Credentials are held as secrets, which print as asterisks.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_HOME = "shop"
+GIB = 1024**3
+
+
+def is_remote(location: str) -> bool:
+    """True for ``s3://`` and other URLs, false for paths of this machine."""
+    return "://" in location
+
+
+class Settings(BaseSettings):
+    """Where the lake lies, which engine computes, where the sources are."""
+
+    model_config = SettingsConfigDict(env_prefix="SOPHILUX_", extra="ignore", frozen=True)
+
+    home: str = Field(DEFAULT_HOME, description="The lake's home: a folder or an s3:// URL.")
+    engine: Literal["sail", "spark"] = "sail"
+    spark_url: str | None = Field(None, description="sc://host:port of a cluster; none starts a local Spark.")
+    spark_jars: str = Field("docker/spark/jars", description="Folder of the Delta jars for a local Spark.")
+    memory_share: float = Field(0.5, gt=0, le=0.9, description="Share of the machine's memory for the engine.")
+    clickstream_url: str | None = None
+    carriers_url: str | None = None
+    purchases_uri: SecretStr | None = None
+    keyring_file: str | None = None
+    partners_file: str | None = None
+    sources_root: str | None = None
+
+    @field_validator("home")
+    @classmethod
+    def _absolute_home(cls, home: str) -> str:
+        return home.rstrip("/") if is_remote(home) else str(Path(home).expanduser().absolute())
+
+    @property
+    def sources(self) -> str:
+        """Folder of source drops beside the lake, used where a source has no setting of its own."""
+        return self.sources_root or f"{self.home}.sources"
+
+    @property
+    def clickstream(self) -> str:
+        """URL or folder of the clickstream files."""
+        return self.clickstream_url or f"{self.sources}/clickstream"
+
+    @property
+    def carriers(self) -> str:
+        """URL or folder of the carriers' files."""
+        return self.carriers_url or f"{self.sources}/carriers"
+
+    @property
+    def purchases(self) -> SecretStr:
+        """Database URI: ``sqlite:///file``, ``postgresql://…`` or ``airflow://connection_id``."""
+        return self.purchases_uri or SecretStr(f"sqlite:///{self.sources}/shop.db")
+
+    @property
+    def keyring(self) -> Path:
+        """File of the key ring; always on this machine and never inside the lake."""
+        if self.keyring_file:
+            return Path(self.keyring_file).expanduser()
+        if is_remote(self.home):
+            return Path("~/.config/sophilux/keyring.json").expanduser()
+        return Path(f"{self.home}.keys") / "keyring.json"
+
+    @property
+    def partners(self) -> Path:
+        """File that declares the ad partners."""
+        return Path(self.partners_file or f"{self.sources}/partners.yaml").expanduser()
+
+    @property
+    def engine_memory(self) -> int:
+        """Bytes the engine may use before it spills."""
+        return max(GIB, int(psutil.virtual_memory().total * self.memory_share))
+
+
+def load_settings(home: str | None = None) -> Settings:
+    """Settings from the environment, with ``home`` winning where it is given."""
+    return Settings(home=home) if home else Settings()  # pyright: ignore[reportCallIssue]

@@ -1,0 +1,136 @@
+"""Flows and their steps by name; importing this loads no engine, so DAG files may.
+
+A step is a module of ``jobs`` with ``run(lake, days) -> StepReport``.
+"""
+
+from dataclasses import dataclass
+
+from jobs.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; ``name`` is its module below ``jobs``."""
+
+    name: str
+    purpose: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Steps that run one after the other."""
+
+    name: str
+    purpose: str
+    steps: tuple[Step, ...]
+
+
+PULLED_PURCHASES = tuple(
+    f"landing.{t}" for t in ("customers", "customer_emails", "products", "orders", "order_lines", "returns")
+)
+
+FLOWS: tuple[Flow, ...] = (
+    Flow(
+        "pull_clickstream",
+        "Clicks from files to lake.clicks and lake.sessions",
+        (
+            Step("sources.clickstream", "Files to landing", (), ("landing.clickstream",)),
+            Step(
+                "conform.clicks",
+                "Typed, deduplicated, pseudonymous clicks and visits",
+                ("landing.clickstream",),
+                ("lake.clicks", "lake.sessions", "quarantine.clicks"),
+            ),
+        ),
+    ),
+    Flow(
+        "pull_purchases",
+        "Customers, orders, returns and the catalogue from the shop's database",
+        (
+            Step("sources.purchases", "Database windows to landing", (), PULLED_PURCHASES),
+            Step(
+                "conform.customers",
+                "Accounts split into vault and pseudonyms",
+                ("landing.customers", "landing.customer_emails"),
+                ("vault.customers", "vault.identities", "vault.addresses", "lake.subjects", "quarantine.customers"),
+            ),
+            Step("conform.products", "The catalogue", ("landing.products",), ("lake.products", "quarantine.products")),
+            Step("conform.orders", "Orders by day", ("landing.orders",), ("lake.orders", "quarantine.orders")),
+            Step(
+                "conform.order_lines",
+                "Order lines by day of their order",
+                ("landing.order_lines", "lake.orders"),
+                ("lake.order_lines", "quarantine.order_lines"),
+            ),
+            Step(
+                "conform.returns",
+                "Returns by day, with the day of the sale where it is known",
+                ("landing.returns", "lake.orders"),
+                ("lake.returns", "quarantine.returns"),
+            ),
+        ),
+    ),
+    Flow(
+        "pull_carrier_updates",
+        "Parcel events and corrected addresses from carriers' files",
+        (
+            Step("sources.carrier_updates", "Files to landing", (), ("landing.carrier_updates",)),
+            Step(
+                "conform.carrier_updates",
+                "Parcel events, where each parcel stands, and corrected addresses as history",
+                ("landing.carrier_updates", "lake.orders", "vault.addresses"),
+                ("lake.parcel_events", "lake.parcels", "vault.addresses", "quarantine.carrier_updates"),
+            ),
+        ),
+    ),
+    Flow(
+        "build_marts",
+        "Best-sellers and recommendations",
+        (
+            Step(
+                "marts.bestsellers",
+                "Best-selling products per day, week and month",
+                ("lake.order_lines", "lake.orders", "lake.returns", "lake.products"),
+                ("marts.bestsellers",),
+            ),
+            Step("marts.also_bought", "Products bought together", ("lake.order_lines",), ("marts.also_bought",)),
+            Step("marts.also_viewed", "Products viewed in one visit", ("lake.clicks",), ("marts.also_viewed",)),
+            Step(
+                "marts.recommended_for_you",
+                "Recommendations per person",
+                ("lake.clicks", "lake.order_lines", "lake.subjects", "marts.also_bought", "marts.also_viewed"),
+                ("marts.recommended_for_you",),
+            ),
+            Step("marts.recently_viewed", "Latest products per person", ("lake.clicks",), ("marts.recently_viewed",)),
+        ),
+    ),
+    Flow(
+        "export_audiences",
+        "A package of advertising identifiers for every partner",
+        (Step("exports.packages", "Packages of all partners", ("lake.subjects", "lake.clicks"), ("ledger.exports",)),),
+    ),
+    Flow(
+        "enforce_retention",
+        "Deletes what is older than its contract allows",
+        (Step("retention.ages", "Plan and apply retention by age", (), ("ledger.retention_runs",)),),
+    ),
+)
+STEPS: dict[str, Step] = {step.name: step for flow in FLOWS for step in flow.steps}
+
+
+def find_steps(name: str) -> tuple[Step, ...]:
+    """The steps of a flow, or the one step of that name.
+
+    Raises:
+        UsageError: there is neither; the message lists what there is.
+    """
+    for flow in FLOWS:
+        if flow.name == name:
+            return flow.steps
+    if name in STEPS:
+        return (STEPS[name],)
+    known = ", ".join([flow.name for flow in FLOWS] + list(STEPS))
+    message = f"There is no flow or step {name!r}; there are {known}."
+    raise UsageError(message)
