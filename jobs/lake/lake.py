@@ -5,7 +5,7 @@ them, commit. A reader sees the state before or after, never between.
 """
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from jobs.errors import CommitConflictError, ContractError, SophiluxError
 from jobs.lake import commits, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
 from jobs.lake.days import Days
+from jobs.lake.scratch import Scratch, materialise
 from jobs.lake.staging import Staged
 from jobs.settings import Settings
 
@@ -106,8 +107,18 @@ class Lake:
         """Make staged files the content of their partitions; see :func:`jobs.lake.commits.commit`."""
         return commits.commit(staged, partitions, base)
 
+    def scratch(self, rows: "DataFrame") -> AbstractContextManager[Scratch]:
+        """Compute rows once for several uses; they are gone when the context ends."""
+        return materialise(rows, self.home)
+
     def replace(
-        self, table: str, rows: "DataFrame", *, partitions: Collection[str] | None = None, gate: Gate | None = None
+        self,
+        table: str,
+        rows: "DataFrame",
+        *,
+        partitions: Collection[str] | None = None,
+        gate: Gate | None = None,
+        base: frozenset[str] | None = None,
     ) -> Staged:
         """Replace partitions (or the whole table) by rows, after a gate agreed.
 
@@ -116,13 +127,14 @@ class Lake:
             rows: frame in exactly the contract's columns.
             partitions: values to replace, also those for which there are no rows; none replaces everything.
             gate: called with the staged rows; an error from it leaves the table as it was.
+            base: files (of :meth:`current_files`) that the rows were computed from; a change meanwhile is a conflict.
 
         Returns:
             What was staged and committed.
         """
         with storage.table_lock(self.home, table, exclusive=False):
             staged = self.stage(table, rows)
-            return self._publish(staged, partitions, gate)
+            return self._publish(staged, partitions, gate, base)
 
     def replace_batches(self, table: str, batches: "pa.RecordBatchReader", *, partitions: Collection[str]) -> Staged:
         """Replace partitions by Arrow batches as they stream in."""

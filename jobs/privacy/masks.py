@@ -46,3 +46,13 @@ def _holds_card(digits: "Column") -> "Column":
 def _is_card(digits: "Column", start: "Column", length: int) -> "Column":
     number = F.substring(digits, start, F.lit(length))
     return (F.length(number) == length) & F.call_function("luhn_check", number)
+
+
+def is_card_number(text: "Column") -> "Column":
+    """True when the whole text is a payment-card number of 14 to 19 digits; false for null.
+
+    13 digits are left out: no issuer gives such cards any more, and product codes (EAN-13) are that long.
+    """
+    digits = F.regexp_replace(text, "[ -]", "")
+    is_long = digits.rlike(r"^[0-9]{14,19}$")
+    return F.coalesce(is_long & F.call_function("luhn_check", F.when(is_long, digits)), F.lit(False))

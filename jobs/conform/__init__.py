@@ -1,0 +1,1 @@
+"""Landing to vault and lake: typed, deduplicated, pseudonymous; what cannot be understood goes to quarantine."""

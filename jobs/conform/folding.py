@@ -1,0 +1,105 @@
+"""Put rows of a pull into the days they belong to, whatever those days hold already.
+
+A pull brings rows of its own day and late ones of days before. For every day that is touched the new content is what
+other pulls brought, plus the new rows, one row per key; rows that an earlier run of the same pull had brought and that
+no longer come are gone. So a second run leaves the same rows, and a corrected source corrects the lake.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C  # noqa: N812
+from jobs.lake.scratch import Scratch
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    Finish = Callable[[DataFrame], DataFrame]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What became of the rows of a pull: ``rows`` kept, ``duplicates`` dropped, ``touched`` days rewritten."""
+
+    rows: int
+    duplicates: int
+    touched: tuple[date, ...]
+
+
+def keep_newest(rows: "DataFrame", *, key: tuple[str, ...], newest_by: str) -> "DataFrame":
+    """One row per key: the newest, and of equally new ones that of the earliest pull.
+
+    Args:
+        rows: with the key columns, ``newest_by`` and ``pull_day``.
+        key: columns that name a row.
+        newest_by: column whose largest value wins.
+
+    Returns:
+        The same columns, one row per key.
+    """
+    others = sorted(set(rows.columns) - {*key, newest_by, C.PULL_DAY})
+    tie_break = F.xxhash64(*others) if others else F.lit(0)
+    newest_first = Window.partitionBy(*key).orderBy(F.desc(newest_by), C.PULL_DAY, tie_break)
+    return rows.withColumn("_place", F.row_number().over(newest_first)).where("_place = 1").drop("_place")
+
+
+def fold(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: Days, newest_by: str) -> FoldResult:
+    """Fold rows of a pull into a table partitioned by day, the newest row of each key winning.
+
+    Args:
+        lake: the lake.
+        table: partitioned by ``day``, with ``pull_day``.
+        new_rows: in the contract's columns.
+        pulled: days of the pull.
+        newest_by: column that says which of two rows of one key is newer.
+    """
+    key = lake.contracts[table].key
+    with lake.scratch(new_rows) as scratch:
+        return fold_scratch(
+            lake, table, scratch, pulled=pulled, finish=lambda rows: keep_newest(rows, key=key, newest_by=newest_by)
+        )
+
+
+def fold_scratch(lake: Lake, table: str, new_rows: Scratch, *, pulled: Days, finish: "Finish") -> FoldResult:
+    """Fold materialised rows into a table; ``finish`` gets old and new rows of the touched days together.
+
+    Args:
+        lake: the lake.
+        table: partitioned by ``day``, with ``pull_day``.
+        new_rows: in the contract's columns.
+        pulled: days of the pull.
+        finish: drops duplicates and derives what depends on a whole day.
+
+    Raises:
+        CommitConflictError: another run changed the touched days meanwhile.
+    """
+    touched = _touched_days(lake, table, new_rows, pulled)
+    if not touched:
+        return FoldResult(0, 0, ())
+    partitions = [str(day) for day in touched]
+    base = lake.current_files(table, partitions)
+    names = lake.contracts[table].column_names
+    both = new_rows.frame.select(*names)
+    from_pull = F.col(C.PULL_DAY).between(pulled.first, pulled.last)
+    if base:
+        old = lake.read(table, days=Days(touched[0], touched[-1]))
+        kept = old.where(F.col(C.DAY).isin(*touched) & ~from_pull)
+        both = kept.unionByName(both)
+    staged = lake.replace(table, both.transform(finish).select(*names), partitions=partitions, base=base)
+    rows = lake.staged_frame(staged).where(from_pull).count() if base else staged.rows
+    return FoldResult(rows, new_rows.rows - rows, touched)
+
+
+def _touched_days(lake: Lake, table: str, new_rows: Scratch, pulled: Days) -> tuple[date, ...]:
+    """Days that get new rows, and days that hold rows of an earlier run of the same pull."""
+    days = new_rows.frame.select(C.DAY).distinct()
+    if lake.list_files(table):
+        earlier = lake.read(table).where(F.col(C.PULL_DAY).between(pulled.first, pulled.last))
+        days = days.unionByName(earlier.select(C.DAY).distinct()).distinct()
+    return tuple(sorted(row[C.DAY] for row in days.collect()))

@@ -1,0 +1,122 @@
+"""Orders in ``lake.orders``: typed, under the day they were placed, with the person's pseudonym.
+
+Rules:
+    * An order needs an id, a known status, and times of its placing and of its last change.
+    * Its person is the one of its own e-mail address; without one, or where that cannot be normalised, the one of its
+      account; without either the person is unknown, which is allowed.
+    * An address that cannot be normalised is refused where no account stands in for it.
+    * Of several rows of one order the last changed counts, also when its day changed.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+
+from jobs.conform.fields import first_broken, read_text, read_time, row_as_text, select_rejects
+from jobs.conform.folding import fold
+from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C  # noqa: N812
+from jobs.lake.reports import StepReport
+from jobs.privacy.emails import normalise_email
+from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.privacy.masks import mask_text
+from jobs.privacy.pseudonyms import key_relation, keyed_digest, subject_bucket, with_keys
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ORDERS: Final = "lake.orders"
+LANDING: Final = "landing.orders"
+STATUSES: Final = ("placed", "paid", "shipped", "delivered", "cancelled")
+
+NO_ORDER: Final = "order_id is missing"
+UNKNOWN_STATUS: Final = f"status is not one of {', '.join(STATUSES)}"
+BAD_ORDER_TIME: Final = "ordered_at is missing or not a time"
+BAD_CANCEL_TIME: Final = "cancelled_at is not a time"
+BAD_UPDATE: Final = "updated_at is missing or not a time"
+BAD_EMAIL: Final = "e-mail address cannot be normalised"
+
+
+def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -> "DataFrame":
+    """The person behind rows that name an e-mail address, an account, or neither.
+
+    Args:
+        rows: with ``customer_id``, ``email`` and ``country`` as text.
+        accounts: ``vault.customers``.
+        keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+
+    Returns:
+        The same rows with ``subject_id`` (null when unknown), the account's country in place of a missing one, and
+        ``_is_bad_email``: true where there is an address that gives no person, and no account does.
+    """
+    known = accounts.select(
+        F.col(C.CUSTOMER_ID).alias("_account"),
+        F.col(C.SUBJECT_ID).alias("_account_subject"),
+        F.col(C.COUNTRY).alias("_account_country"),
+    )
+    is_account = read_text(C.CUSTOMER_ID) == F.col("_account")
+    beside = with_keys(rows, keys).join(known, is_account, how="left")
+    own_subject = keyed_digest(normalise_email(F.col(C.EMAIL)), SUBJECT)
+    subject_id = F.coalesce(own_subject, F.col("_account_subject"))
+    country = mask_text(F.coalesce(read_text(C.COUNTRY), F.col("_account_country")))
+    return beside.select(
+        *(name for name in rows.columns if name != C.COUNTRY),
+        country.alias(C.COUNTRY),
+        subject_id.alias(C.SUBJECT_ID),
+        (read_text(C.EMAIL).isNotNull() & subject_id.isNull()).alias("_is_bad_email"),
+    )
+
+
+def type_orders(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -> "DataFrame":
+    """Typed, pseudonymous orders, each with the reason against it, if any.
+
+    Args:
+        landing: ``landing.orders``.
+        accounts: ``vault.customers``.
+        keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+
+    Returns:
+        One row per row: the columns of ``lake.orders``, ``row_no``, ``reason`` and ``raw``.
+    """
+    rows = landing.withColumn(C.RAW, row_as_text(landing)).transform(find_subjects, accounts, keys)
+    typed = rows.select(
+        F.to_date(read_time(C.ORDERED_AT)).alias(C.DAY),
+        read_text(C.ORDER_ID).alias(C.ORDER_ID),
+        C.SUBJECT_ID,
+        subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
+        C.COUNTRY,
+        F.lower(read_text(C.STATUS)).alias(C.STATUS),
+        read_time(C.ORDERED_AT).alias(C.ORDERED_AT),
+        read_time(C.CANCELLED_AT).alias(C.CANCELLED_AT),
+        read_time(C.UPDATED_AT).alias(C.UPDATED_AT),
+        C.PULL_DAY,
+        C.ROW_NO,
+        C.RAW,
+        "_is_bad_email",
+        (read_text(C.CANCELLED_AT).isNotNull() & read_time(C.CANCELLED_AT).isNull()).alias("_is_bad_cancel"),
+    )
+    broken = {
+        NO_ORDER: F.col(C.ORDER_ID).isNull(),
+        BAD_ORDER_TIME: F.col(C.ORDERED_AT).isNull(),
+        UNKNOWN_STATUS: ~F.coalesce(F.col(C.STATUS).isin(*STATUSES), F.lit(False)),
+        BAD_CANCEL_TIME: F.col("_is_bad_cancel"),
+        BAD_UPDATE: F.col(C.UPDATED_AT).isNull(),
+        BAD_EMAIL: F.col("_is_bad_email"),
+    }
+    return typed.withColumn(C.REASON, first_broken(broken)).drop("_is_bad_email", "_is_bad_cancel")
+
+
+def run(lake: Lake, days: Days) -> StepReport:
+    """Conform the orders pulled on ``days``."""
+    rows_in = lake.count(LANDING, days=days)
+    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    orders = lake.read(LANDING, days=days).transform(type_orders, lake.read("vault.customers"), keys)
+    names = lake.contracts[ORDERS].column_names
+    with lake.scratch(orders) as typed:
+        quarantined = publish_rejects(lake, "quarantine.orders", select_rejects(typed.frame, "orders"), days)
+        understood = typed.rows - quarantined
+        check_nothing_lost("conform.orders", lines=rows_in, understood=understood, quarantined=quarantined)
+        valid = typed.frame.where(F.col(C.REASON).isNull()).select(*names)
+        result = fold(lake, ORDERS, valid, pulled=days, newest_by=C.UPDATED_AT)
+    return StepReport(rows_in, result.rows, result.duplicates, quarantined)
