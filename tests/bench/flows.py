@@ -1,0 +1,150 @@
+"""Time the click flow on both engines and against DuckDB: ``make bench``.
+
+One generated shop, three contestants one after the other, each in a process of its own. Seconds are of the step alone
+(the start of the engine is told apart); peak memory is that of the process and its children while the step ran.
+``BENCH_EVENTS`` sets another number of clicks; ``BENCH_SKIP=spark`` leaves a contestant out.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import psutil
+
+from jobs.settings import Settings, load_settings
+
+EVENTS = int(os.environ.get("BENCH_EVENTS", "5000000"))
+CUSTOMERS = max(1000, EVENTS // 25)
+FIRST_DAY = date(2026, 3, 2)
+LENGTH = 3
+STEPS = ("sources.clickstream", "conform.clicks", "marts.also_viewed", "marts.recently_viewed")
+OTHER_STEPS = ("conform.products", "marts.bestsellers", "marts.also_bought", "marts.recommended_for_you")
+CONTESTANTS = ("sail", "spark", "duckdb")
+EXPECTED = "Expected: Spark at least 4.0, DuckDB at most 1.5 times; peak memory of Sail under 6 GB."
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Sample the memory of this process and its children; the list holds the peak in bytes at the end."""
+    peak = [0]
+    done = threading.Event()
+    me = psutil.Process()
+
+    def sample() -> None:
+        while not done.wait(0.1):
+            total = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            peak[0] = max(peak[0], total)
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        sampler.join()
+
+
+def measure(name: str, work: Callable[[], object]) -> None:
+    """Print one JSON line with the seconds and the peak memory of some work."""
+    with peak_memory() as peak:
+        started = time.perf_counter()
+        work()
+        seconds = time.perf_counter() - started
+    print(json.dumps({"step": name, "seconds": round(seconds, 2), "peak_gb": round(peak[0] / 2**30, 2)}), flush=True)
+
+
+def run_engine(settings: Settings) -> None:
+    """All measured steps on one engine."""
+    from jobs.lake import Days, Lake
+    from jobs.runner import run_step
+    from jobs.steps import STEPS as ALL_STEPS
+    from jobs.steps import find_steps
+
+    days = Days(FIRST_DAY, date.fromordinal(FIRST_DAY.toordinal() + LENGTH - 1))
+    lake = Lake.open(settings)
+    with lake.engine:
+        measure("start", lambda: lake.session.range(1).count())
+        for step in STEPS:
+            measure(step, lambda step=step: run_step(lake, ALL_STEPS[step], days))
+        for step in find_steps("pull_purchases"):
+            run_step(lake, step, days)
+        for step in OTHER_STEPS[1:]:
+            measure(step, lambda step=step: run_step(lake, ALL_STEPS[step], days))
+
+
+def run_duckdb(settings: Settings) -> None:
+    """The same work in DuckDB."""
+    from jobs.marts import also_viewed, recently_viewed
+    from jobs.privacy.keyring import SUBJECT, KeyRing
+    from tests.bench import duckdb_flows
+
+    home = Path(f"{settings.home}.duckdb")
+    key = KeyRing(settings.keyring).key(SUBJECT)
+    connection = duckdb_flows.connect(os.cpu_count() or 2, settings.engine_memory // 2**30)
+    measure(STEPS[0], lambda: duckdb_flows.land_clickstream(connection, Path(settings.clickstream), home))
+    measure(STEPS[1], lambda: duckdb_flows.conform_clicks(connection, home, key))
+    caps = {"longest": also_viewed.LONGEST_VISIT, "fewest_people": also_viewed.FEWEST_VIEWERS, "top": also_viewed.TOP}
+    measure(STEPS[2], lambda: duckdb_flows.also_viewed(connection, home, **caps))
+    measure(STEPS[3], lambda: duckdb_flows.recently_viewed(connection, home, top=recently_viewed.TOP))
+
+
+def run_contestant(contestant: str, home: Path) -> dict[str, dict[str, float]]:
+    """Run one contestant in a process of its own."""
+    environment = {**os.environ, "SOPHILUX_SOURCES_ROOT": f"{home}.sources"}
+    if contestant != "duckdb":
+        environment["SOPHILUX_ENGINE"] = contestant
+    command = [sys.executable, "-m", "tests.bench.flows", contestant, f"{home}.{contestant}"]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {line["step"]: line for line in lines}
+
+
+def print_table(results: dict[str, dict[str, dict[str, float]]]) -> None:
+    """Steps down, contestants across, and the ratios of the steps that all of them ran."""
+    names = list(results)
+    print(f"\n{'step':28}" + "".join(f"{name + ' s':>10}{'GB':>7}" for name in names))
+    for step in ("start", *STEPS, *OTHER_STEPS[1:]):
+        cells = [results[name].get(step) for name in names]
+        row = "".join(f"{cell['seconds']:>10.2f}{cell['peak_gb']:>7.2f}" if cell else f"{'-':>10}{'-':>7}" for cell in cells)
+        print(f"{step:28}{row}")
+    totals = {name: sum(results[name][step]["seconds"] for step in STEPS) for name in names}
+    print(f"{'the first four':28}" + "".join(f"{totals[name]:>10.2f}{'':>7}" for name in names))
+    if "spark" in totals:
+        print(f"Spark / Sail: {totals['spark'] / totals['sail']:.2f}")
+    if "duckdb" in totals:
+        print(f"Sail / DuckDB: {totals['sail'] / totals['duckdb']:.2f}")
+    print(EXPECTED)
+
+
+def main() -> None:
+    """Run all contestants, or the one named by the arguments."""
+    if len(sys.argv) > 1:
+        contestant, home = sys.argv[1:]
+        settings = load_settings(home)
+        run_duckdb(settings) if contestant == "duckdb" else run_engine(settings)
+        return
+    from jobs.samples.generated import write_shop
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "shop"
+        print(f"Generating a shop with {EVENTS:,} clicks of {CUSTOMERS:,} customers …", flush=True)
+        write_shop(load_settings(str(home)), first_day=FIRST_DAY, days=LENGTH, customers=CUSTOMERS, events=EVENTS, seed=7)
+        wanted = [name for name in CONTESTANTS if name not in os.environ.get("BENCH_SKIP", "").split(",")]
+        print_table({name: run_contestant(name, home) for name in wanted})
+
+
+if __name__ == "__main__":
+    main()

