@@ -1,13 +1,18 @@
 """Fixtures that every room shares: one engine a test process, a lake of its own for each test."""
 
 import os
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from jobs.engine import Engine
-from jobs.lake import Contracts, Lake
+from jobs.lake import Contracts, Days, Lake
+from jobs.runner import run_step
+from jobs.samples.generated import write_shop
+from jobs.samples.planted import Planted
 from jobs.settings import Settings, load_settings
+from jobs.steps import FLOWS
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -70,3 +75,25 @@ def real_data() -> Path:
     if not (folder / "README.md").exists():
         pytest.skip(f"the public data sets are not in {folder}; set SOPHILUX_REAL_DATA")
     return folder
+
+
+DEMO_FIRST_DAY = date(2026, 3, 2)
+DEMO_DAYS = 8
+
+
+def run_all_flows(lake: Lake) -> None:
+    """Every flow over the demo's days, retention included, as an operator would."""
+    days = Days(DEMO_FIRST_DAY, DEMO_FIRST_DAY + timedelta(days=DEMO_DAYS - 1))
+    for flow in FLOWS:
+        for step in flow.steps:
+            run_step(lake, step, days)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, engine, contracts) -> tuple[Lake, Planted]:
+    """A small generated shop through every flow on the embedded engine; read it, do not write to it."""
+    settings = load_settings(str(tmp_path_factory.mktemp("demo") / "shop"))
+    planted = write_shop(settings, first_day=DEMO_FIRST_DAY, days=DEMO_DAYS, customers=300, events=12_000, seed=11)
+    lake = Lake(settings, engine, contracts)
+    run_all_flows(lake)
+    return lake, planted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.lake import columns as C  # noqa: N812
+from jobs.lake import columns as C
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

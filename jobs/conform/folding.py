@@ -5,7 +5,7 @@ other pulls brought, plus the new rows, one row per key; rows that an earlier ru
 no longer come are gone. So a second run leaves the same rows, and a corrected source corrects the lake.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import Days, Lake
-from jobs.lake import columns as C  # noqa: N812
+from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -61,12 +61,27 @@ def fold(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: Days, newest_
     """
     key = lake.contracts[table].key
     with lake.scratch(new_rows) as scratch:
+        also = list_days_of_keys(lake, table, scratch.frame)
         return fold_scratch(
-            lake, table, scratch, pulled=pulled, finish=lambda rows: keep_newest(rows, key=key, newest_by=newest_by)
+            lake,
+            table,
+            scratch,
+            pulled=pulled,
+            finish=lambda rows: keep_newest(rows, key=key, newest_by=newest_by),
+            also=also,
         )
 
 
-def fold_scratch(lake: Lake, table: str, new_rows: Scratch, *, pulled: Days, finish: "Finish") -> FoldResult:
+def list_days_of_keys(lake: Lake, table: str, new_rows: "DataFrame") -> tuple[date, ...]:
+    """Days in which the table holds rows of the same keys, such as the day an order was moved away from."""
+    key = list(lake.contracts[table].key)
+    held = lake.read(table).join(new_rows.select(*key).distinct(), on=key, how="left_semi")
+    return tuple(row[C.DAY] for row in held.select(C.DAY).distinct().collect())
+
+
+def fold_scratch(
+    lake: Lake, table: str, new_rows: Scratch, *, pulled: Days, finish: "Finish", also: Collection[date] = ()
+) -> FoldResult:
     """Fold materialised rows into a table; ``finish`` gets old and new rows of the touched days together.
 
     Args:
@@ -75,11 +90,12 @@ def fold_scratch(lake: Lake, table: str, new_rows: Scratch, *, pulled: Days, fin
         new_rows: in the contract's columns.
         pulled: days of the pull.
         finish: drops duplicates and derives what depends on a whole day.
+        also: further days to rewrite.
 
     Raises:
         CommitConflictError: another run changed the touched days meanwhile.
     """
-    touched = _touched_days(lake, table, new_rows, pulled)
+    touched = tuple(sorted({*_touched_days(lake, table, new_rows, pulled), *also}))
     if not touched:
         return FoldResult(0, 0, ())
     partitions = [str(day) for day in touched]
@@ -102,4 +118,4 @@ def _touched_days(lake: Lake, table: str, new_rows: Scratch, pulled: Days) -> tu
     if lake.list_files(table):
         earlier = lake.read(table).where(F.col(C.PULL_DAY).between(pulled.first, pulled.last))
         days = days.unionByName(earlier.select(C.DAY).distinct()).distinct()
-    return tuple(sorted(row[C.DAY] for row in days.collect()))
+    return tuple(row[C.DAY] for row in days.collect())

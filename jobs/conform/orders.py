@@ -16,7 +16,7 @@ from jobs.conform.fields import first_broken, read_text, read_time, row_as_text,
 from jobs.conform.folding import fold
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
-from jobs.lake import columns as C  # noqa: N812
+from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.privacy.emails import normalise_email
 from jobs.privacy.keyring import SUBJECT, KeyRing

@@ -24,7 +24,7 @@ from jobs.conform.fields import (
 from jobs.conform.folding import keep_newest
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
-from jobs.lake import columns as C  # noqa: N812
+from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 
 if TYPE_CHECKING:

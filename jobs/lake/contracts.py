@@ -65,6 +65,7 @@ class Contract:
     columns: tuple[Column, ...]
     retention: Retention | None
     properties: Mapping[str, Any]
+    version: str = ""
 
     @property
     def zone(self) -> str:
@@ -187,6 +188,7 @@ def _read_contract(document: Mapping[str, Any]) -> Contract:
         columns=tuple(_read_column(entry) for entry in table["properties"]),
         retention=_read_retention(terms[0]) if terms else None,
         properties=properties,
+        version=document["version"],
     )
 
 

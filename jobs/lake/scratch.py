@@ -29,12 +29,15 @@ class Scratch:
 @contextmanager
 def materialise(rows: "DataFrame", home: str) -> Iterator[Scratch]:
     """Write rows below ``home/.scratch`` for the length of the context."""
-    from pyarrow import dataset
+    from pyarrow import dataset, fs
 
     folder = storage.join(home, FOLDER, secrets.token_hex(8))
     try:
         rows.write.mode("overwrite").option("compression", "snappy").parquet(folder)
         system, path = storage.filesystem(folder)
+        if system.get_file_info(path).type == fs.FileType.NotFound:
+            yield Scratch(rows.sparkSession.createDataFrame([], rows.schema), 0)
+            return
         count = dataset.dataset(path, filesystem=system, format="parquet").count_rows()
         yield Scratch(rows.sparkSession.read.schema(rows.schema).parquet(folder), count)
     finally:

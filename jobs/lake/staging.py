@@ -7,13 +7,14 @@ stand in the log are read from the Parquet footers, so they cost no pass over th
 import json
 import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from jobs.errors import ContractError
 from jobs.lake import storage
-from jobs.lake.contracts import Contract
+from jobs.lake.contracts import PUBLIC, Contract
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 STAGED_PREFIX = "w-"
 COMPRESSION = "zstd"
 ROW_GROUP_ROWS = 256 * 1024
+ROW_GROUP_BYTES = 16 * 1024**2
+OPEN_FILES = 16
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -75,27 +78,91 @@ def write_frame(frame: "DataFrame", contract: Contract, folder: str) -> None:
 
 
 def write_batches(batches: "pa.RecordBatchReader", contract: Contract, folder: str) -> None:
-    """Write Arrow batches as Parquet as they come, never holding more than a few of them."""
-    import pyarrow as pa
-    from pyarrow import dataset
+    """Write Arrow batches as Parquet as they come, in one pass and holding a few of them only.
 
-    partition_column = contract.partition_column
-    partitioning = None
-    if partition_column:
-        partition_field = contract.arrow_schema().field(partition_column)
-        partitioning = dataset.partitioning(pa.schema([partition_field]), flavor="hive")
-    system, path = storage.filesystem(folder)
-    dataset.write_dataset(
-        batches,
-        path,
-        filesystem=system,
-        format="parquet",
-        file_options=dataset.ParquetFileFormat().make_write_options(compression=COMPRESSION),
-        partitioning=partitioning,
-        max_rows_per_group=ROW_GROUP_ROWS,
-        max_open_files=64,
-        existing_data_behavior="error",
-    )
+    Small batches are gathered to row groups of a useful size. Rows of one partition should come together: of the
+    partitions at hand all but the ``OPEN_FILES`` latest are closed, and one that comes again gets one more file.
+    """
+    with ExitStack() as cleanup:
+        writers: dict[str | None, _PartitionWriter] = {}
+        cleanup.callback(_close_writers, writers)
+        for batch in batches:
+            for partition, part in _split_by_partition(batch, contract.partition_column):
+                if partition not in writers:
+                    if len(writers) >= OPEN_FILES:
+                        writers.pop(next(iter(writers))).close()
+                    writers[partition] = _PartitionWriter(contract, folder, partition)
+                writers[partition].add(part)
+
+
+class _PartitionWriter:
+    """Gathers the rows of one partition to row groups of one file."""
+
+    def __init__(self, contract: Contract, folder: str, partition: str | None) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet as pq
+
+        system, path = storage.filesystem(folder)
+        if contract.partition_column:
+            path = f"{path}/{contract.partition_column}={quote(partition or NULL_PARTITION, safe='')}"
+        system.create_dir(path)
+        kept = [column for column in contract.columns if not column.partition]
+        schema = contract.arrow_schema()
+        self._schema = pa.schema([schema.field(column.name) for column in kept])
+        self._writer = pq.ParquetWriter(
+            f"{path}/part-{secrets.token_hex(4)}.parquet",
+            self._schema,
+            filesystem=system,
+            compression=COMPRESSION,
+            use_dictionary=[c.name for c in kept if c.classification == PUBLIC and c.type == "string"],
+        )
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    def add(self, batch: "pa.RecordBatch") -> None:
+        """Take rows; they are written once there are enough of them."""
+        self._waiting.append(batch.select(self._schema.names))
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._rows >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what waits and finish the file."""
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            rows = pa.Table.from_batches(self._waiting, self._schema)
+            self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        self._waiting, self._rows, self._bytes = [], 0, 0
+
+
+def _close_writers(writers: dict[str | None, _PartitionWriter]) -> None:
+    for writer in writers.values():
+        writer.close()
+
+
+def _split_by_partition(batch: "pa.RecordBatch", column: str | None) -> "Iterator[tuple[str | None, pa.RecordBatch]]":
+    import pyarrow.compute as pc
+
+    if column is None:
+        yield None, batch
+        return
+    values = pc.unique(batch.column(column))
+    if len(values) == 1:
+        yield _partition_name(values[0]), batch
+        return
+    for value in values:
+        chosen = pc.equal(batch.column(column), value) if value.is_valid else pc.is_null(batch.column(column))
+        yield _partition_name(value), batch.filter(chosen)
+
+
+def _partition_name(value: Any) -> str | None:  # noqa: ANN401
+    return str(value.as_py()) if value.is_valid else None
 
 
 def collect_files(contract: Contract, location: str, folder: str) -> tuple[StagedFile, ...]:

@@ -1,0 +1,1 @@
+"""One file per business flow: schedules, assets, retries, and no logic."""

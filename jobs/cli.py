@@ -1,0 +1,300 @@
+"""The command line ``sophilux``; engines are loaded by the commands that need one, so that ``--help`` is fast."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from jobs.cli_errors import OneLineErrors
+from jobs.cli_output import Format, format_size, print_rows, working
+from jobs.errors import UsageError
+
+if TYPE_CHECKING:
+    from jobs.lake import Contract, Lake
+    from jobs.settings import Settings
+
+SAMPLES: Final = ("online-retail", "olist", "taobao")
+
+app = typer.Typer(
+    name="sophilux",
+    cls=OneLineErrors,
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A shop's data pipeline: pull, clean, compute, hand over, forget. Add --debug to see tracebacks.",
+)
+
+
+def parse_day(text: str) -> date:
+    """A day such as ``2024-01-31``."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        message = f"a day looks like 2024-01-31, got {text!r}."
+        raise typer.BadParameter(message)
+    return day
+
+
+Home = Annotated[str | None, typer.Option(help="The lake's home: a folder or URL; else SOPHILUX_HOME, else ./shop.")]
+Day = Annotated[date, typer.Option(parser=parse_day, metavar="DAY", help="A day such as 2024-01-31, in UTC.")]
+Until = Annotated[date | None, typer.Option(parser=parse_day, metavar="DAY", help="Last day of a range.")]
+Restricted = Annotated[bool, typer.Option("--restricted", help="Read personal data, because your task needs it.")]
+Form = Annotated[Format, typer.Option("--format", help="In csv, text that looks like a formula gets an apostrophe.")]
+
+
+@app.command(epilog="Example: sophilux demo --home shop --days 14")
+def demo(home: Home = None, days: int = 14, customers: int = 2_000, events: int = 100_000, seed: int = 1) -> None:
+    """Generate a shop, run every flow over it, and compare what was planted with what was found."""
+    from jobs.demo import run_demo
+
+    started = time.monotonic()
+    with _open_lake(home, must_exist=False) as lake:
+        size = {"days": days, "customers": customers, "events": events, "seed": seed}
+        done = run_demo(lake, **size, progress=lambda what: typer.echo(f"… {what}", err=True))
+        seconds = time.monotonic() - started
+        rows = [
+            {"what": f.what, "table": f.where, "planted": f.planted, "found": f.found, "same": f.planted == f.found}
+            for f in done.findings
+        ]
+        print_rows(rows, ("what", "table", "planted", "found", "same"))
+        chosen = "" if home is None else f" --home {home}"
+        typer.echo(
+            f"\n{done.days}, {len(done.reports)} steps in {seconds:.0f} s. Lake: {lake.home}. Look further:\n"
+            f"  sophilux tables{chosen}\n  sophilux show marts.bestsellers{chosen}\n"
+            f"  ls {lake.home}/exports/*/*   packages for partners\n  ls {lake.home}/quality       what the gate checked"
+        )
+
+
+@app.command(epilog="Example: sophilux sample online-retail --from ../shared/data --home retail")
+def sample(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SAMPLES)}.")],
+    folder: Annotated[Path, typer.Option("--from", help="Folder that holds the public data set.")],
+    home: Home = None,
+) -> None:
+    """Turn a public data set into source drops beside a lake."""
+    import importlib
+
+    if name not in SAMPLES:
+        message = f"There is no sample {name!r}; there are {', '.join(SAMPLES)}."
+        raise UsageError(message)
+    if not folder.is_dir():
+        message = f"There is no folder {folder}; --from names the one that holds the data set."
+        raise UsageError(message)
+    settings = _load_settings(home)
+    with working(f"converting {name}"):
+        days = importlib.import_module(f"jobs.samples.{name.replace('-', '_')}").write_drops(settings, folder)
+    typer.echo(f"The drops lie in {settings.sources}; pull them with 'sophilux run' from {days.first} to {days.last}.")
+
+
+@app.command(epilog="Example: sophilux flows")
+def flows() -> None:
+    """List the flows, and what their steps read and write."""
+    from jobs.steps import FLOWS
+
+    rows = [
+        {"flow": flow.name, "step": step.name, "purpose": step.purpose, "writes": ", ".join(step.writes)}
+        for flow in FLOWS
+        for step in flow.steps
+    ]
+    print_rows(rows, ("flow", "step", "purpose", "writes"))
+
+
+@app.command(epilog="Example: sophilux run build_marts --day 2024-01-01 --until 2024-01-14")
+def run(
+    name: Annotated[str, typer.Argument(metavar="FLOW_OR_STEP", help="'sophilux flows' lists them.")],
+    day: Day,
+    until: Until = None,
+    home: Home = None,
+) -> None:
+    """Run a flow or a step over a day or a range; running it again leaves the same rows."""
+    from jobs.lake import Days
+    from jobs.runner import run_step
+    from jobs.steps import find_steps
+
+    days, steps = Days(day, until or day), find_steps(name)
+    done: list[dict[str, Any]] = []
+    with _open_lake(home, must_exist=False) as lake:
+        _check_sources(lake.settings)
+        try:
+            for step in steps:
+                started = time.monotonic()
+                with working(f"{step.name} {days}"):
+                    report = run_step(lake, step, days)
+                counts = {"rows in": report.rows_in, "rows out": report.rows_out, "duplicates": report.duplicates}
+                seconds = round(time.monotonic() - started, 1)
+                done.append({"step": step.name, **counts, "quarantined": report.quarantined, "seconds": seconds})
+        finally:
+            if done:
+                print_rows(done, tuple(done[0]))
+
+
+@app.command(epilog="Example: sophilux tables --home shop")
+def tables(home: Home = None, format_: Form = Format.TABLE) -> None:
+    """List the tables: rows, bytes, version, last change, how long rows are kept, and who may read."""
+    with _open_lake(home) as lake:
+        listed = [_describe_table(lake, c) for c in lake.contracts.values() if c.zone != "exports"]
+    print_rows(sorted(listed, key=lambda row: row["table"]), tuple(listed[0]), format_)
+
+
+@app.command(epilog="Example: sophilux show marts.bestsellers --limit 10")
+def show(
+    table: Annotated[str, typer.Argument(help="'sophilux tables' lists them.")],
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
+    restricted: Restricted = False,
+    format_: Form = Format.TABLE,
+    home: Home = None,
+) -> None:
+    """Show the first rows of a table, by its key."""
+    from jobs.cli_queries import check_readable
+
+    with _open_lake(home) as lake:
+        contract = lake.contracts[table]
+        if contract.zone == "exports":
+            message = f"{table} is part of packages, not a table; they lie in {lake.home}/exports."
+            raise UsageError(message)
+        check_readable([contract], restricted=restricted)
+        with working(f"reading {table}"):
+            rows = lake.read(table).sort(*contract.key).limit(limit).toArrow().to_pylist()
+    print_rows(rows, contract.column_names, format_)
+
+
+@app.command(epilog='Example: sophilux sql "SELECT country, count(*) AS orders FROM lake.orders GROUP BY country"')
+def sql(
+    text: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; tables are named zone.table.")],
+    limit: Annotated[int, typer.Option(min=1, help="Rows to print at most.")] = 1_000,
+    restricted: Restricted = False,
+    format_: Form = Format.TABLE,
+    home: Home = None,
+) -> None:
+    """Run a query over the tables; nothing can be changed by it."""
+    from jobs.cli_queries import query
+
+    with _open_lake(home) as lake, working("running the query"):
+        found = query(lake, text, restricted=restricted).limit(limit + 1).toArrow()
+    print_rows(found.slice(0, limit).to_pylist(), found.column_names, format_)
+    if found.num_rows > limit:
+        typer.echo(f"These are the first {limit:,} rows; --limit prints more.", err=True)
+
+
+@app.command(epilog="Example: sophilux quality marts.bestsellers")
+def quality(table: Annotated[str, typer.Argument(help="'sophilux tables' lists them.")], home: Home = None) -> None:
+    """Run a table's expectations over what is published; exits with 1 when a critical one does not hold."""
+    from jobs.quality import check_table
+
+    with _open_lake(home) as lake, working(f"checking {table}"):
+        result = check_table(lake, table)
+    rows = [{"state": c.state, "severity": c.severity, "check": c.title, "observed": c.observed} for c in result.checks]
+    print_rows(rows, ("state", "severity", "check", "observed"))
+    typer.echo(f"\n{table}: {result.state}, {result.rows:,} rows. Pages: {lake.home}/quality")
+    if result.blocking:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: sophilux export adnet-eu --day 2024-01-14")
+def export(
+    partner: Annotated[str, typer.Argument(help="A name of the partners file.")], day: Day, home: Home = None
+) -> None:
+    """Build one partner's package of a day; the flow export_audiences builds all."""
+    with _open_lake(home) as lake:
+        from jobs.exports.packages import export_partner, package_folder
+        from jobs.exports.partners import find_partner
+
+        found = find_partner(lake.settings.partners, partner)
+        with working(f"exporting {partner}"):
+            manifest = export_partner(lake, found, day)
+        rows = [{"file": n, "rows": f["rows"], "size": format_size(f["bytes"])} for n, f in manifest["files"].items()]
+        print_rows(rows, ("file", "rows", "size"))
+        kept_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest["excluded"].items())
+        typer.echo(f"\nKept out: {kept_out}. Package: {lake.home}/{package_folder(partner, day)}")
+
+
+@app.command(epilog="Example: sophilux retention --dry-run --day 2024-06-30")
+def retention(
+    apply: Annotated[bool, typer.Option("--apply/--dry-run", help="Remove, or only list what would go.")] = False,
+    day: Annotated[
+        date | None, typer.Option(parser=parse_day, metavar="DAY", help="As of this day; else today.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Remove what is older than its contract allows, from the tables and from the disk."""
+    today = datetime.now(UTC).date()
+    if day is not None and day > today:
+        message = f"--day must not be after today, {today}, got {day}; rows that are still kept then would go now."
+        raise UsageError(message)
+    with _open_lake(home) as lake:
+        from jobs.lake import Days
+        from jobs.retention import ages
+        from jobs.runner import run_step
+        from jobs.steps import STEPS
+
+        with working("planning"):
+            removals = ages.plan(lake, day or today)
+        rows = [
+            {"table": r.table, "rule": r.rule, "parts": len(r.partitions) + len(r.folders), "rows": r.rows}
+            | {"size": format_size(r.bytes)}
+            for r in removals
+        ]
+        print_rows(rows, ("table", "rule", "parts", "rows", "size"))
+        if apply:
+            with working("removing"):
+                run_step(lake, STEPS["retention.ages"], Days.single(day or today))
+        total = sum(r.rows for r in removals)
+        typer.echo(f"\n{total:,} rows {'were removed' if apply else 'would go; nothing was changed'}.")
+
+
+def main() -> None:
+    """Entry point of the command ``sophilux``."""
+    app()
+
+
+def _load_settings(home: str | None) -> "Settings":
+    from jobs.settings import load_settings
+
+    return load_settings(home)
+
+
+@contextmanager
+def _open_lake(home: str | None, *, must_exist: bool = True) -> "Iterator[Lake]":
+    from jobs.lake import Lake
+    from jobs.settings import is_remote
+
+    settings = _load_settings(home)
+    if must_exist and not is_remote(settings.home) and not Path(settings.home).is_dir():
+        message = f"There is no lake at {settings.home}; give --home, or make one with 'sophilux demo'."
+        raise UsageError(message)
+    lake = Lake.open(settings)
+    with lake.engine:
+        yield lake
+
+
+def _check_sources(settings: "Settings") -> None:
+    from jobs.settings import is_remote
+
+    sources = (settings.clickstream_url, settings.carriers_url, settings.purchases_uri)
+    is_there = is_remote(settings.home) or any(Path(path).is_dir() for path in (settings.home, settings.sources))
+    if not is_there and not any(sources):
+        message = f"There is neither a lake at {settings.home} nor drops in {settings.sources}; give --home."
+        raise UsageError(message)
+
+
+def _describe_table(lake: "Lake", contract: "Contract") -> dict[str, Any]:
+    from jobs.retention import terms
+
+    files, history = lake.list_files(contract.name), lake.history(contract.name)
+    changed = datetime.fromtimestamp(history[0]["timestamp"] / 1000, UTC) if history else None
+    return {
+        "table": contract.name,
+        "rows": sum(file.rows for file in files),
+        "size": format_size(sum(file.size for file in files)),
+        "version": len(history) - 1 if history else None,
+        "changed": changed,
+        "kept": terms.describe(contract.retention).partition(":")[0] if contract.retention else None,
+        "restricted": contract.is_restricted,
+    }

@@ -1,0 +1,162 @@
+"""Every version of a person's address and phone number in ``vault.addresses``, as a slowly changing history.
+
+A report is what an account or a carrier said at one time. Reports make versions:
+
+    * An account's report counts for the fields that differ from the account's report before it, so that saving an
+      unchanged account does not undo what a carrier corrected.
+    * A carrier's report counts for the fields it gives.
+    * Fields that a report does not count for are inherited from the version valid at that time.
+    * A version begins where the content changes, ends where the next one begins, and is never removed: the original
+      stays. Of two reports of one instant the carrier's is the later.
+
+Each version keeps the reports it stands for, so that the history of a person can be rebuilt from them. That makes it
+the same whatever order the reports arrive in, and a report that comes twice changes nothing.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from jobs.lake import Lake
+from jobs.lake import columns as C
+from jobs.privacy.keyring import SUBJECT
+from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, with_keys
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+ADDRESSES: Final = "vault.addresses"
+ACCOUNT: Final = "account"
+FIELDS: Final = (C.FULL_NAME, C.PHONE, C.STREET, C.CITY, C.POSTCODE, C.COUNTRY)
+REPORT: Final = (C.SOURCE, C.ORDER_ID, *FIELDS)
+REPORT_COLUMNS: Final = (C.SUBJECT_ID, C.VALID_FROM, *REPORT)
+STORED_REPORTS: Final = f"array<struct<_at:bigint,{','.join(f'{name}:string' for name in REPORT)}>>"
+
+
+def carrier_source(carrier: "Column") -> "Column":
+    """The source of a carrier's reports."""
+    return F.concat(F.lit("carrier:"), carrier)
+
+
+def unpack_reports(versions: "DataFrame") -> "DataFrame":
+    """The reports that stored versions stand for.
+
+    The report that opens a person's earliest version takes the version's content, because the versions it inherited
+    from may be past their retention.
+
+    Args:
+        versions: rows of ``vault.addresses``, all of a person's.
+
+    Returns:
+        One row per report: ``subject_id, valid_from, source, order_id`` and the fields as the source gave them.
+    """
+    in_order = Window.partitionBy(C.SUBJECT_ID).orderBy(C.VALID_FROM, F.col(C.VALID_TO).asc_nulls_last(), C.VERSION_ID)
+    numbered = versions.withColumn("_place", F.row_number().over(in_order))
+    reports = numbered.withColumn("_report", F.explode(F.from_json(C.REPORTS, STORED_REPORTS)))
+    is_same = (F.col("_report._at") == F.unix_micros(C.VALID_FROM)) & (F.col("_report.source") == F.col(C.SOURCE))
+    opens_history = (F.col("_place") == 1) & is_same
+    fields = [F.when(opens_history, F.col(n)).otherwise(F.col(f"_report.{n}")).alias(n) for n in FIELDS]
+    return reports.select(
+        C.SUBJECT_ID,
+        F.timestamp_micros("_report._at").alias(C.VALID_FROM),
+        F.col("_report.source").alias(C.SOURCE),
+        F.col("_report.order_id").alias(C.ORDER_ID),
+        *fields,
+    )
+
+
+def build_history(reports: "DataFrame", keys: "DataFrame") -> "DataFrame":
+    """Versions of each person's address, in the columns of ``vault.addresses``.
+
+    Args:
+        reports: all reports about these persons, in the columns of :func:`unpack_reports`.
+        keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+    """
+    versions = reports.transform(_fill_fields).transform(_group_versions)
+    content = F.to_json(F.struct(*FIELDS))
+    name = F.concat_ws("\n", C.SUBJECT_ID, C.SOURCE, "_at", content)
+    next_from = F.lead("_at").over(Window.partitionBy(C.SUBJECT_ID).orderBy("_version"))
+    return with_keys(versions.withColumn("_next", next_from), keys).select(
+        keyed_digest(name, SUBJECT).alias(C.VERSION_ID),
+        C.SUBJECT_ID,
+        subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
+        C.SOURCE,
+        C.ORDER_ID,
+        *FIELDS,
+        F.timestamp_micros("_at").alias(C.VALID_FROM),
+        F.timestamp_micros("_next").alias(C.VALID_TO),
+        F.col("_next").isNull().alias(C.IS_CURRENT),
+        C.REPORTS,
+    )
+
+
+def fold_reports(lake: Lake, reports: "DataFrame", keys: "DataFrame") -> None:
+    """Rebuild the history of everybody the reports are about.
+
+    Args:
+        lake: the lake.
+        reports: new reports, in the columns of :func:`unpack_reports`.
+        keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+
+    Raises:
+        CommitConflictError: another run changed the history meanwhile.
+    """
+    with lake.scratch(reports.select(*REPORT_COLUMNS)) as fresh:
+        if not fresh.rows:
+            return
+        base = lake.current_files(ADDRESSES)
+        persons = fresh.frame.select(C.SUBJECT_ID).distinct()
+        old = lake.read(ADDRESSES)
+        known = old.join(persons, on=C.SUBJECT_ID, how="left_semi").transform(unpack_reports)
+        rebuilt = fresh.frame.unionByName(known).transform(build_history, keys)
+        others = old.join(persons, on=C.SUBJECT_ID, how="left_anti")
+        names = lake.contracts[ADDRESSES].column_names
+        lake.replace(ADDRESSES, others.select(*names).unionByName(rebuilt.select(*names)), base=base)
+
+
+def _fill_fields(reports: "DataFrame") -> "DataFrame":
+    """One row per report with the content valid from it on; ``_order`` numbers a person's reports."""
+    told = reports.select(
+        C.SUBJECT_ID,
+        F.unix_micros(C.VALID_FROM).alias("_at"),
+        *REPORT,
+        F.to_json(F.struct(*REPORT)).alias("_told"),
+    ).dropDuplicates([C.SUBJECT_ID, "_at", "_told"])
+    is_account = F.col(C.SOURCE) == ACCOUNT
+    in_time = Window.partitionBy(C.SUBJECT_ID).orderBy("_at", C.SOURCE, "_told")
+    of_accounts = Window.partitionBy(C.SUBJECT_ID, is_account).orderBy("_at", "_told")
+    rows = told.withColumns(
+        {
+            "_order": F.row_number().over(in_time),
+            "_report": F.struct("_at", *REPORT),
+            "_before": F.lag(F.struct(*FIELDS)).over(of_accounts),
+        }
+    )
+    until_now = Window.partitionBy(C.SUBJECT_ID).orderBy("_order").rowsBetween(Window.unboundedPreceding, 0)
+
+    def fill(name: str) -> "Column":
+        is_changed = F.col("_before").isNull() | ~F.col(name).eqNullSafe(F.col(f"_before.{name}"))
+        counts = F.when(is_account, is_changed).otherwise(F.col(name).isNotNull())
+        return F.last(F.when(counts, F.struct(F.col(name).alias("_value"))), ignorenulls=True).over(until_now)
+
+    filled = rows.withColumns({f"_{name}": fill(name) for name in FIELDS})
+    return filled.withColumns({name: F.col(f"_{name}._value") for name in FIELDS})
+
+
+def _group_versions(reports: "DataFrame") -> "DataFrame":
+    """One row per run of reports with equal content, carrying its first report's source and all of its reports."""
+    in_order = Window.partitionBy(C.SUBJECT_ID).orderBy("_order")
+    before = F.lag(F.struct(*FIELDS)).over(in_order)
+    content = reports.withColumn("_last", before)
+    is_same = F.col("_last").isNotNull()
+    for name in FIELDS:
+        is_same = is_same & F.col(name).eqNullSafe(F.col(f"_last.{name}"))
+    running = in_order.rowsBetween(Window.unboundedPreceding, 0)
+    numbered = content.withColumn("_starts", (~is_same).cast("int")).withColumn(
+        "_version", F.sum("_starts").over(running)
+    )
+    first = F.min(F.struct("_order", "_at", C.SOURCE, C.ORDER_ID, *FIELDS)).alias("_first")
+    kept = F.to_json(F.transform(F.sort_array(F.collect_list(F.struct("_order", "_report"))), lambda r: r["_report"]))
+    versions = numbered.groupBy(C.SUBJECT_ID, "_version").agg(first, kept.alias(C.REPORTS))
+    return versions.select(C.SUBJECT_ID, "_version", C.REPORTS, "_first.*")

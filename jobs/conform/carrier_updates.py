@@ -1,0 +1,217 @@
+"""Carriers' lines to ``lake.parcel_events``, ``lake.parcels``, and corrected addresses in ``vault.addresses``.
+
+Rules:
+    * A line needs a tracking number, an order, a known event and its time.
+    * A correction needs an order of a known person and something corrected: a phone number, or any part of an address.
+    * Two lines of one parcel, order, event and time are one event; two equal corrections of one time are one.
+    * A parcel stands where its latest event left it; of events of one instant the one that comes later in a parcel's
+      life counts.
+    * What does not fit (delivered before hand-over, handed over before the order) is kept and named as an anomaly.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from jobs.conform.addresses import FIELDS, carrier_source, fold_reports
+from jobs.conform.fields import first_broken, read_text, read_time
+from jobs.conform.folding import fold
+from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C
+from jobs.lake.reports import StepReport
+from jobs.lake.scratch import Scratch
+from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.privacy.pseudonyms import key_relation, subject_bucket
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+EVENTS: Final = "lake.parcel_events"
+PARCELS: Final = "lake.parcels"
+ORDERS: Final = "lake.orders"
+LANDING: Final = "landing.carrier_updates"
+TRACKING_NO: Final = "tracking_no"
+EVENT: Final = "event"
+STATUSES: Final = ("handed_over", "in_transit", "failed", "delivered", "returned")
+"""In the order of a parcel's life."""
+ADDRESS_CORRECTED: Final = "address_corrected"
+PHONE_CORRECTED: Final = "phone_corrected"
+KNOWN_EVENTS: Final = (*STATUSES, ADDRESS_CORRECTED, PHONE_CORRECTED)
+RECORD_FIELDS: Final = (TRACKING_NO, C.ORDER_ID, EVENT, C.EVENT_TIME, *FIELDS)
+
+NOT_A_RECORD: Final = "not a record with a carrier's fields"
+NO_TRACKING: Final = "tracking_no is missing"
+NO_ORDER: Final = "order_id is missing"
+UNKNOWN_EVENT: Final = f"event is not one of {', '.join(KNOWN_EVENTS)}"
+BAD_TIME: Final = "event_time is missing or not a time"
+EMPTY_CORRECTION: Final = "the correction corrects nothing"
+UNKNOWN_ORDER: Final = "there is no such order"
+UNKNOWN_PERSON: Final = "the order's person is not known"
+EARLY_DELIVERY: Final = "delivered before hand-over"
+EARLY_HANDOVER: Final = "handed over before the order"
+
+
+def type_updates(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
+    """Typed lines with the person of their order, each with the reason against it, if any.
+
+    Args:
+        landing: ``landing.carrier_updates``.
+        orders: ``lake.orders``, one row per order.
+
+    Returns:
+        One row per line: ``pull_day, source, position, carrier, parcel_id, order_id, event, event_time``, the corrected
+        fields, ``subject_id``, ``reason`` and ``raw``.
+    """
+    schema = StructType([StructField(name, StringType()) for name in RECORD_FIELDS])
+    parsed = landing.withColumn("_record", F.from_json(C.RECORD, schema))
+    rows = parsed.select(
+        C.PULL_DAY,
+        F.col(C.SOURCE),
+        F.col(C.LINE_NO).cast("string").alias(C.POSITION),
+        C.CARRIER,
+        C.RAW,
+        C.DEFECT,
+        F.coalesce(*(F.col(f"_record.{name}") for name in RECORD_FIELDS)).isNull().alias("_is_empty"),
+        *(F.col(f"_record.{name}").alias(name) for name in RECORD_FIELDS),
+    )
+    is_phone = F.lower(read_text(EVENT)) == PHONE_CORRECTED
+    typed = rows.withColumns(
+        {
+            EVENT: F.lower(read_text(EVENT)),
+            C.EVENT_TIME: read_time(C.EVENT_TIME),
+            C.ORDER_ID: read_text(C.ORDER_ID),
+            C.PARCEL_ID: F.concat(C.CARRIER, F.lit("/"), read_text(TRACKING_NO)),
+            C.PHONE: read_text(C.PHONE),
+            **{name: F.when(~is_phone, read_text(name)) for name in FIELDS if name != C.PHONE},
+        }
+    )
+    of_order = orders.select(C.ORDER_ID, C.SUBJECT_ID, F.lit(True).alias("_has_order"))
+    beside = typed.join(of_order, on=C.ORDER_ID, how="left")
+    return beside.withColumn(C.REASON, _reason()).drop(C.DEFECT, TRACKING_NO, "_is_empty", "_has_order")
+
+
+def select_events(updates: "DataFrame") -> "DataFrame":
+    """Lines that say where a parcel is, in the columns of ``lake.parcel_events``."""
+    fingerprint = F.xxhash64(C.PARCEL_ID, C.ORDER_ID, EVENT, F.unix_micros(C.EVENT_TIME))
+    return updates.where(F.col(C.REASON).isNull() & F.col(EVENT).isin(*STATUSES)).select(
+        F.to_date(C.EVENT_TIME).alias(C.DAY),
+        fingerprint.alias(C.EVENT_ID),
+        C.PARCEL_ID,
+        C.ORDER_ID,
+        C.SUBJECT_ID,
+        subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
+        C.CARRIER,
+        F.col(EVENT).alias(C.STATUS),
+        C.EVENT_TIME,
+        C.PULL_DAY,
+    )
+
+
+def select_corrections(updates: "DataFrame") -> "DataFrame":
+    """Distinct corrections, in the columns of :func:`jobs.conform.addresses.unpack_reports`."""
+    corrections = updates.where(F.col(C.REASON).isNull() & ~F.col(EVENT).isin(*STATUSES))
+    return corrections.select(
+        C.SUBJECT_ID,
+        F.col(C.EVENT_TIME).alias(C.VALID_FROM),
+        carrier_source(F.col(C.CARRIER)).alias(C.SOURCE),
+        C.ORDER_ID,
+        *FIELDS,
+    ).distinct()
+
+
+def sum_parcels(events: "DataFrame", orders: "DataFrame") -> "DataFrame":
+    """Where each parcel stands, in the columns of ``lake.parcels``.
+
+    Args:
+        events: rows of ``lake.parcel_events``, all of a parcel's.
+        orders: ``lake.orders``, one row per order.
+    """
+    rank = F.array_position(F.array(*(F.lit(status) for status in STATUSES)), F.col(C.STATUS))
+    latest = F.struct(C.EVENT_TIME, rank.alias("_rank"), C.ORDER_ID)
+
+    def first(status: str) -> "Column":
+        return F.min(F.when(F.col(C.STATUS) == status, F.col(C.EVENT_TIME)))
+
+    parcels = events.groupBy(C.PARCEL_ID, C.CARRIER).agg(
+        F.max_by(C.ORDER_ID, latest).alias(C.ORDER_ID),
+        F.max_by(C.STATUS, latest).alias(C.STATE),
+        first("handed_over").alias(C.HANDED_OVER_AT),
+        first("delivered").alias(C.DELIVERED_AT),
+        F.count(F.when(F.col(C.STATUS) == "failed", F.lit(1))).alias(C.FAILED_ATTEMPTS),
+        F.max(C.EVENT_TIME).alias(C.LAST_EVENT_AT),
+    )
+    of_order = orders.select(C.ORDER_ID, C.SUBJECT_ID, C.SUBJECT_BUCKET, C.ORDERED_AT)
+    anomalies = F.concat_ws(
+        "; ",
+        F.when(F.col(C.DELIVERED_AT) < F.col(C.HANDED_OVER_AT), F.lit(EARLY_DELIVERY)),
+        F.when(F.col(C.HANDED_OVER_AT) < F.col(C.ORDERED_AT), F.lit(EARLY_HANDOVER)),
+    )
+    return parcels.join(of_order, on=C.ORDER_ID, how="left").select(
+        C.PARCEL_ID,
+        C.ORDER_ID,
+        C.SUBJECT_ID,
+        C.SUBJECT_BUCKET,
+        C.CARRIER,
+        C.STATE,
+        C.HANDED_OVER_AT,
+        C.DELIVERED_AT,
+        C.FAILED_ATTEMPTS,
+        C.LAST_EVENT_AT,
+        F.when(anomalies != "", anomalies).alias(C.ANOMALY),
+    )
+
+
+def run(lake: Lake, days: Days) -> StepReport:
+    """Conform the carriers' lines pulled on ``days``."""
+    lines_in = lake.count(LANDING, days=days)
+    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    updates = lake.read(LANDING, days=days).transform(type_updates, lake.read(ORDERS))
+    with lake.scratch(updates) as typed:
+        rejects = typed.frame.where(F.col(C.REASON).isNotNull())
+        quarantined = publish_rejects(lake, "quarantine.carrier_updates", rejects, days)
+        understood = typed.rows - quarantined
+        check_nothing_lost("conform.carrier_updates", lines=lines_in, understood=understood, quarantined=quarantined)
+        events = _fold_events(lake, typed.frame.transform(select_events), days)
+        with lake.scratch(typed.frame.transform(select_corrections)) as corrections:
+            fold_reports(lake, corrections.frame, keys)
+            rows_out = events + corrections.rows
+    return StepReport(lines_in, rows_out, understood - rows_out, quarantined)
+
+
+def _fold_events(lake: Lake, events: "DataFrame", days: Days) -> int:
+    """Publish the events and the parcels they move; returns how many events came from this pull."""
+    earlier = lake.read(EVENTS).where(F.col(C.PULL_DAY).between(days.first, days.last))
+    moved = events.select(C.PARCEL_ID).unionByName(earlier.select(C.PARCEL_ID)).distinct()
+    with lake.scratch(moved) as parcels:
+        result = fold(lake, EVENTS, events, pulled=days, newest_by=C.EVENT_TIME)
+        _publish_parcels(lake, parcels)
+    return result.rows
+
+
+def _publish_parcels(lake: Lake, moved: Scratch) -> None:
+    if not moved.rows:
+        return
+    base = lake.current_files(PARCELS)
+    names = lake.contracts[PARCELS].column_names
+    events = lake.read(EVENTS).join(moved.frame, on=C.PARCEL_ID, how="left_semi")
+    others = lake.read(PARCELS).join(moved.frame, on=C.PARCEL_ID, how="left_anti")
+    parcels = events.transform(sum_parcels, lake.read(ORDERS))
+    lake.replace(PARCELS, others.select(*names).unionByName(parcels.select(*names)), base=base)
+
+
+def _reason() -> "Column":
+    """The first rule a line breaks; null when it breaks none."""
+    is_correction = F.col(EVENT).isin(ADDRESS_CORRECTED, PHONE_CORRECTED)
+    broken = {
+        NOT_A_RECORD: F.col("_is_empty"),
+        NO_TRACKING: F.col(C.PARCEL_ID).isNull(),
+        NO_ORDER: F.col(C.ORDER_ID).isNull(),
+        UNKNOWN_EVENT: ~F.coalesce(F.col(EVENT).isin(*KNOWN_EVENTS), F.lit(False)),
+        BAD_TIME: F.col(C.EVENT_TIME).isNull(),
+        EMPTY_CORRECTION: is_correction & F.coalesce(*FIELDS).isNull(),
+        UNKNOWN_ORDER: is_correction & F.col("_has_order").isNull(),
+        UNKNOWN_PERSON: is_correction & F.col(C.SUBJECT_ID).isNull(),
+    }
+    return F.coalesce(C.DEFECT, first_broken(broken))

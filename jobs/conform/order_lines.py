@@ -1,0 +1,159 @@
+"""Order lines in ``lake.order_lines``, under the day of their order and with its person and country.
+
+Rules:
+    * A line belongs to an order of ``lake.orders``, of this pull or any before.
+    * Its quantity is a whole number of 1 or more: negative ones are stock corrections or returns that were booked as
+      lines, which have no place among sales.
+    * Its price is 0 or more, rounded to two places, half away from zero.
+    * A line is named by order and line number, or by order, product, quantity and price where it has no number; of
+      several rows of one name that of the newest pull counts, the others are duplicates.
+    * When an order changes its day, person or country, its lines follow, although they were not pulled again.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+
+from jobs.conform.fields import (
+    differs,
+    first_broken,
+    read_number,
+    read_text,
+    read_whole_number,
+    round_price,
+    row_as_text,
+    select_rejects,
+)
+from jobs.conform.folding import fold_scratch, keep_newest, list_days_of_keys
+from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C
+from jobs.lake.reports import StepReport
+from jobs.lake.scratch import Scratch
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+ORDER_LINES: Final = "lake.order_lines"
+ORDERS: Final = "lake.orders"
+LANDING: Final = "landing.order_lines"
+OF_THE_ORDER: Final = (C.DAY, C.SUBJECT_ID, C.SUBJECT_BUCKET, C.COUNTRY, C.ORDERED_AT)
+
+NO_ORDER: Final = "order_id is missing"
+NO_PRODUCT: Final = "product_id is missing"
+BAD_QUANTITY: Final = "quantity is not a whole number"
+NOT_POSITIVE: Final = "quantity is not positive"
+BAD_PRICE: Final = "unit price is not an amount"
+NEGATIVE_PRICE: Final = "unit price is negative"
+UNKNOWN_ORDER: Final = "there is no such order"
+
+
+def type_amounts(rows: "DataFrame") -> "DataFrame":
+    """Text of product, quantity and price read into types; ``_price`` is the price before rounding."""
+    return rows.withColumns(
+        {
+            C.PRODUCT_ID: read_text(C.PRODUCT_ID),
+            C.QUANTITY: read_whole_number(C.QUANTITY),
+            C.UNIT_PRICE: round_price(read_number(C.UNIT_PRICE)),
+            "_price": read_number(C.UNIT_PRICE),
+        }
+    )
+
+
+def broken_amounts() -> Mapping[str, "Column"]:
+    """Rules about the columns of :func:`type_amounts`, by reason."""
+    return {
+        NO_PRODUCT: F.col(C.PRODUCT_ID).isNull(),
+        BAD_QUANTITY: F.col(C.QUANTITY).isNull(),
+        NOT_POSITIVE: F.col(C.QUANTITY) < 1,
+        BAD_PRICE: F.col(C.UNIT_PRICE).isNull(),
+        NEGATIVE_PRICE: F.col("_price") < 0,
+    }
+
+
+def type_lines(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
+    """Typed lines with what they take from their order, each with the reason against it, if any.
+
+    Args:
+        landing: ``landing.order_lines``.
+        orders: ``lake.orders``, one row per order.
+
+    Returns:
+        One row per row: the columns of ``lake.order_lines``, ``row_no``, ``reason`` and ``raw``.
+    """
+    named = landing.withColumns(
+        {
+            C.RAW: row_as_text(landing),
+            C.ORDER_ID: read_text(C.ORDER_ID),
+            C.LINE_NO: F.coalesce(read_whole_number(C.LINE_NO).cast("string"), read_text(C.LINE_NO)),
+        }
+    )
+    of_order = orders.select(C.ORDER_ID, *OF_THE_ORDER)
+    lines = named.transform(type_amounts).join(of_order, on=C.ORDER_ID, how="left")
+    amount = (C.ORDER_ID, C.PRODUCT_ID, C.QUANTITY, F.col(C.UNIT_PRICE).cast("string"))
+    line_id = F.when(F.col(C.LINE_NO).isNull(), F.xxhash64(F.lit("amount"), *amount)).otherwise(
+        F.xxhash64(F.lit("number"), C.ORDER_ID, C.LINE_NO)
+    )
+    broken = {
+        NO_ORDER: F.col(C.ORDER_ID).isNull(),
+        **broken_amounts(),
+        UNKNOWN_ORDER: F.col(C.DAY).isNull(),
+    }
+    return lines.withColumns({C.LINE_ID: line_id, C.REASON: first_broken(broken)}).drop("_price")
+
+
+def follow_orders(lines: "DataFrame", orders: "DataFrame") -> "DataFrame":
+    """Lines with day, person, country and time as their orders have them now; lines without an order stay.
+
+    Args:
+        lines: rows of ``lake.order_lines``.
+        orders: ``lake.orders``, one row per order.
+
+    Returns:
+        The same rows and columns.
+    """
+    of_order = orders.select(C.ORDER_ID, F.struct(*OF_THE_ORDER).alias("_order"))
+    beside = lines.join(of_order, on=C.ORDER_ID, how="left")
+    has_order = F.col("_order").isNotNull()
+    taken = {name: F.when(has_order, F.col(f"_order.{name}")).otherwise(F.col(name)) for name in OF_THE_ORDER}
+    return beside.withColumns(taken).select(*lines.columns)
+
+
+def list_days_to_move(lines: "DataFrame", orders: "DataFrame") -> tuple[date, ...]:
+    """Days that lines must leave or enter because their order changed.
+
+    Args:
+        lines: ``lake.order_lines``.
+        orders: orders of a pull.
+    """
+    beside = lines.join(orders, on=lines[C.ORDER_ID] == orders[C.ORDER_ID], how="inner")
+    moved = beside.where(differs(lines, orders, OF_THE_ORDER))
+    pairs = moved.select(lines[C.DAY].alias("_from"), orders[C.DAY].alias("_to")).distinct().collect()
+    return tuple({day for pair in pairs for day in pair})
+
+
+def run(lake: Lake, days: Days) -> StepReport:
+    """Conform the order lines pulled on ``days``."""
+    rows_in = lake.count(LANDING, days=days)
+    orders = lake.read(ORDERS)
+    with lake.scratch(lake.read(LANDING, days=days).transform(type_lines, orders)) as typed:
+        quarantined = publish_rejects(lake, "quarantine.order_lines", select_rejects(typed.frame, "order_lines"), days)
+        understood = typed.rows - quarantined
+        check_nothing_lost("conform.order_lines", lines=rows_in, understood=understood, quarantined=quarantined)
+        valid = Scratch(typed.frame.where(F.col(C.REASON).isNull()), understood)
+        return _fold(lake, valid, orders, days, rows_in=rows_in, quarantined=quarantined)
+
+
+def _fold(lake: Lake, valid: Scratch, orders: "DataFrame", days: Days, *, rows_in: int, quarantined: int) -> StepReport:
+    key = lake.contracts[ORDER_LINES].key
+
+    def finish(lines: "DataFrame") -> "DataFrame":
+        return keep_newest(lines, key=key, newest_by=C.PULL_DAY).transform(follow_orders, orders)
+
+    pulled_orders = orders.where(F.col(C.PULL_DAY).between(days.first, days.last))
+    moved = list_days_to_move(lake.read(ORDER_LINES), pulled_orders)
+    also = {*moved, *list_days_of_keys(lake, ORDER_LINES, valid.frame)}
+    result = fold_scratch(lake, ORDER_LINES, valid, pulled=days, finish=finish, also=also)
+    return StepReport(rows_in, result.rows, result.duplicates, quarantined)

@@ -1,0 +1,111 @@
+"""A generated shop through every flow, and what was planted in it held against what the lake has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+
+from jobs.errors import UsageError
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C
+from jobs.lake.reports import StepReport
+from jobs.runner import run_step
+from jobs.samples.generated import write_shop
+from jobs.samples.planted import Planted
+from jobs.steps import FLOWS
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+FIRST_DAY: Final = date(2024, 1, 1)
+CARD: Final = "[card]"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A count the generator planted, and the same count taken from the lake."""
+
+    what: str
+    where: str
+    planted: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Outcome of a demo."""
+
+    days: Days
+    reports: dict[str, StepReport]
+    findings: list[Finding]
+
+
+def run_demo(lake: Lake, *, days: int, customers: int, events: int, seed: int, progress: Progress) -> Demo:
+    """Generate a shop beside the lake, run every flow over its days, and compare.
+
+    Raises:
+        UsageError: the lake's home holds something already that is no demo's.
+    """
+    check_home(lake.home, lake.settings.sources)
+    progress("generating the shop")
+    planted = write_shop(lake.settings, first_day=FIRST_DAY, days=days, customers=customers, events=events, seed=seed)
+    period = Days(FIRST_DAY, FIRST_DAY + timedelta(days=days - 1))
+    reports: dict[str, StepReport] = {}
+    for flow in FLOWS:
+        for step in flow.steps:
+            progress(f"{flow.name}: {step.name}")
+            reports[step.name] = run_step(lake, step, period)
+    progress("comparing")
+    return Demo(period, reports, [*_find_in_reports(planted, reports), *_find_in_tables(lake, planted)])
+
+
+def check_home(home: str, sources: str) -> None:
+    """Refuse to mix a generated shop into a lake of something else.
+
+    Raises:
+        UsageError: the home exists without the drops of a generated shop.
+    """
+    is_used = Path(home).is_dir() and any(Path(home).iterdir())
+    if is_used and not (Path(sources) / "planted.json").exists():
+        message = f"{home} holds something that is no demo; give another --home."
+        raise UsageError(message)
+
+
+def _find_in_reports(planted: Planted, reports: dict[str, StepReport]) -> list[Finding]:
+    clicks, parcels = reports["conform.clicks"], reports["conform.carrier_updates"]
+    malformed, spoilt = sum(planted.malformed.values()), sum(planted.carrier_malformed.values())
+    return [
+        Finding("duplicate click lines", "step_runs", planted.duplicate_lines, clicks.duplicates or 0),
+        Finding("malformed click lines", "quarantine.clicks", malformed, clicks.quarantined or 0),
+        Finding("malformed carrier lines", "quarantine.carrier_updates", spoilt, parcels.quarantined or 0),
+    ]
+
+
+def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
+    bots = planted.declared_bot_events + planted.abusive_bot_events
+    has_card = F.coalesce(F.contains(C.PAGE_PATH, F.lit(CARD)), F.lit(False))
+    searches_card = F.coalesce(F.contains(C.SEARCH_TEXT, F.lit(CARD)), F.lit(False))
+    is_cancelled = F.col(C.STATUS) == "cancelled"
+    compared: list[tuple[str, str, int, Column | None]] = [
+        ("clicks", "lake.clicks", planted.events, None),
+        ("clicks of bots, flagged", "lake.clicks", bots, F.col(C.FLAG).isNotNull()),
+        ("card numbers masked in addresses", "lake.clicks", planted.cards_in_urls, has_card),
+        ("card numbers masked in searches", "lake.clicks", planted.cards_in_searches, searches_card),
+        ("e-mail addresses as pseudonyms", "lake.subjects", planted.addresses, None),
+        ("accounts", "vault.customers", planted.customers, None),
+        ("orders", "lake.orders", planted.orders, None),
+        ("cancelled orders", "lake.orders", planted.cancelled, is_cancelled),
+        ("order lines", "lake.order_lines", planted.order_lines, None),
+        ("returns", "lake.returns", planted.returns, None),
+        ("parcels", "lake.parcels", planted.parcels, None),
+        ("parcel events", "lake.parcel_events", planted.parcel_events, None),
+        ("products", "lake.products", planted.products, None),
+    ]
+    return [
+        Finding(what, table, expected, lake.count(table) if rows is None else lake.read(table).where(rows).count())
+        for what, table, expected, rows in compared
+    ]

@@ -1,0 +1,1 @@
+"""Hand-over: packages of advertising identifiers for partners."""

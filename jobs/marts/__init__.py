@@ -1,0 +1,1 @@
+"""Tables that people look at: best-sellers and recommendations, computed from the pseudonymous lake."""

@@ -1,0 +1,163 @@
+"""What the DAGs share: schedules by day, house rules, and one task per step.
+
+Importing this loads no engine; everything that does is imported inside a task. A table is an asset of the same
+name, and an asset's partition is a day such as ``2024-01-31``, however the run that wrote it was started.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    CronPartitionTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    PartitionedAssetTimetable,
+    RetryAction,
+    RetryRule,
+    StartOfDayMapper,
+    get_current_context,
+    task,
+)
+
+from jobs.errors import ContractError, GateError, KeyRingError, UsageError
+from jobs.steps import STEPS
+
+DAY_KEY = "%Y-%m-%d"
+HOPELESS = ExceptionRetryPolicy(
+    [
+        RetryRule(
+            exception=[UsageError, ContractError, GateError, KeyRingError],
+            action=RetryAction.FAIL,
+            reason="A person has to look: the same run would fail the same way.",
+        )
+    ]
+)
+ONE_WRITER: dict[str, Any] = {"max_active_tis_per_dag": 1}
+HOUSE_RULES: dict[str, Any] = {
+    "catchup": False,
+    "max_active_runs": 1,
+    "dagrun_timeout": timedelta(hours=6),
+    "params": {
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="Day to process, such as 2024-01-31, in UTC; empty takes the day of the run's partition.",
+        )
+    },
+    "default_args": {
+        "owner": "data-engineering",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=15),
+        "retry_policy": HOPELESS,
+        "execution_timeout": timedelta(hours=2),
+        **ONE_WRITER,
+    },
+}
+
+
+def after_midnight(cron: str) -> CronPartitionTimetable:
+    """A daily run for the day before, once that day is over and its last deliveries are in.
+
+    Args:
+        cron: a daily expression in UTC, some time after midnight.
+    """
+    return CronPartitionTimetable(cron, timezone="UTC", run_offset=-1, key_format=DAY_KEY)
+
+
+def on_its_day(cron: str) -> CronPartitionTimetable:
+    """A run for the day on which it starts."""
+    return CronPartitionTimetable(cron, timezone="UTC", run_offset=0, key_format=DAY_KEY)
+
+
+def when_written(*tables: str) -> PartitionedAssetTimetable:
+    """A run for a day as soon as that day of every one of the tables was written."""
+    same_day = StartOfDayMapper(input_format=DAY_KEY, output_format=DAY_KEY)
+    return PartitionedAssetTimetable(
+        assets=reduce(and_, [table_asset(table) for table in tables]), default_partition_mapper=same_day
+    )
+
+
+def table_asset(table: str) -> Asset:
+    """The asset that stands for a table of the lake."""
+    return Asset(name=table, group=table.partition(".")[0])
+
+
+def step_task(name: str) -> Any:  # noqa: ANN401
+    """A task that runs one step for the run's day and announces the tables it wrote.
+
+    Args:
+        name: a step of :data:`jobs.steps.STEPS`; the task is named like it, with underscores for dots.
+    """
+    step = STEPS[name]
+
+    @task(
+        task_id=name.replace(".", "_"),
+        inlets=[table_asset(table) for table in step.reads],
+        outlets=[table_asset(table) for table in step.writes],
+        doc_md=f"{step.purpose}. Reads {_listed(step.reads)}; writes {_listed(step.writes)}.",
+    )
+    def run_step() -> dict[str, int | None]:
+        from jobs.lake import Days
+        from jobs.runner import run
+        from jobs.settings import load_settings
+
+        day = current_day()
+        (report,) = run(name, Days.single(day), load_settings())
+        announce(step.writes, day)
+        return {
+            "rows_in": report.rows_in,
+            "rows_out": report.rows_out,
+            "duplicates": report.duplicates,
+            "quarantined": report.quarantined,
+        }
+
+    return run_step()
+
+
+def current_day() -> date:
+    """The day that the running task processes."""
+    context = get_current_context()
+    run = context["dag_run"]
+    return day_of_run(context["params"], run.partition_key, run.logical_date)
+
+
+def day_of_run(params: Mapping[str, Any], partition_key: str | None, logical_date: datetime | None) -> date:
+    """The day a run is for: what was asked for, else its partition, else the date it was started for.
+
+    Args:
+        params: of the run, with ``day`` or without.
+        partition_key: the day of a scheduled, asset-triggered or backfilled run.
+        logical_date: of a run by hand, such as ``airflow dags test <dag> 2024-01-31``.
+
+    Raises:
+        UsageError: there is no day, or it is none.
+    """
+    asked = params.get("day") or partition_key or (logical_date and logical_date.strftime(DAY_KEY))
+    if not asked:
+        message = 'The run has no day; trigger it with a day, such as --conf \'{"day": "2024-01-31"}\'.'
+        raise UsageError(message)
+    try:
+        return date.fromisoformat(str(asked))
+    except ValueError:
+        message = f"The run's day must look like 2024-01-31, got {asked!r}; trigger it again with a day."
+        raise UsageError(message) from None
+
+
+def announce(tables: Iterable[str], day: date) -> None:
+    """Tell the DAGs that wait for these tables that this day of them was written."""
+    events = get_current_context()["outlet_events"]
+    for table in tables:
+        event = events[table_asset(table)]
+        event.extra = {"day": str(day)}
+        event.add_partitions(str(day))
+
+
+def _listed(tables: tuple[str, ...]) -> str:
+    return ", ".join(f"`{table}`" for table in tables) or "no table"

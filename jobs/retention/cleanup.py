@@ -1,0 +1,114 @@
+"""Folders that retention removes: old packages, what crashes left, and notes of vacuums still to do.
+
+A note is an empty file ``.retention/<table>``, written before a table loses rows and removed after its old files
+are gone. A run that died between the two leaves it, and the next run finishes the work.
+"""
+
+import json
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from jobs.lake import storage
+from jobs.lake.scratch import FOLDER as SCRATCH
+
+if TYPE_CHECKING:
+    from pyarrow import fs
+
+NOTES: Final = ".retention"
+EXPORTS: Final = "exports"
+MANIFEST: Final = "manifest.json"
+LEFTOVER_SECONDS: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Package:
+    """A partner's package of a day; rows as its manifest says, 0 where it has none."""
+
+    location: str
+    day: date
+    rows: int
+    bytes: int
+
+
+def mark_pending(home: str, table: str) -> None:
+    """Note that a table's removed files must go."""
+    system, path = storage.filesystem(storage.join(home, NOTES))
+    system.create_dir(path, recursive=True)
+    with system.open_output_stream(storage.join(path, table)):
+        pass
+
+
+def list_pending(home: str) -> list[str]:
+    """Tables whose removed files must still go."""
+    return sorted(info.base_name for info in _list(storage.join(home, NOTES)))
+
+
+def clear_pending(home: str, table: str) -> None:
+    """Note that a table's removed files are gone."""
+    system, path = storage.filesystem(storage.join(home, NOTES, table))
+    system.delete_file(path)
+
+
+def list_packages(home: str) -> list[Package]:
+    """Packages of all partners, oldest first."""
+    found = []
+    for partner in _list(storage.join(home, EXPORTS)):
+        for info in _list(storage.join(home, EXPORTS, partner.base_name)):
+            day = _read_day(info.base_name)
+            if day is not None:
+                location = storage.join(home, EXPORTS, partner.base_name, info.base_name)
+                found.append(Package(location, day, _count_rows(location), sum(f.size or 0 for f in _list(location))))
+    return sorted(found, key=lambda package: (package.day, package.location))
+
+
+def remove_packages(locations: Collection[str]) -> None:
+    """Remove package folders."""
+    for location in locations:
+        storage.remove_folder(location)
+
+
+def remove_leftovers(home: str) -> list[str]:
+    """Remove scratch folders and unfinished packages older than a day, which only a crash leaves behind."""
+    oldest = time.time() - LEFTOVER_SECONDS
+    removed = []
+    for location, info in _list_leftovers(home):
+        if info.mtime is not None and info.mtime.timestamp() < oldest:
+            storage.remove_folder(location)
+            removed.append(location)
+    return removed
+
+
+def _list_leftovers(home: str) -> "Iterator[tuple[str, fs.FileInfo]]":
+    for info in _list(storage.join(home, SCRATCH)):
+        yield storage.join(home, SCRATCH, info.base_name), info
+    for partner in _list(storage.join(home, EXPORTS)):
+        folder = storage.join(home, EXPORTS, partner.base_name)
+        yield from ((storage.join(folder, i.base_name), i) for i in _list(folder) if i.base_name.startswith("."))
+
+
+def _list(location: str) -> "list[fs.FileInfo]":
+    from pyarrow import fs
+
+    system, path = storage.filesystem(location)
+    found: list[fs.FileInfo] = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return found
+
+
+def _read_day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name)
+    except ValueError:
+        return None
+
+
+def _count_rows(location: str) -> int:
+    system, path = storage.filesystem(storage.join(location, MANIFEST))
+    try:
+        with system.open_input_stream(path) as stream:
+            files = json.loads(stream.read())["files"]
+    except (OSError, ValueError, KeyError):
+        return 0
+    return sum(file["rows"] for file in files.values())

@@ -1,0 +1,1 @@
+"""Pulls: from the shop's systems into landing tables, as they came."""

@@ -1,0 +1,113 @@
+"""A real Airflow for one test: scheduler, processor, triggerer and API server, ended without leaving children."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import psutil
+
+PROGRAMS = Path(sys.executable).parent
+
+
+class LiveAirflow:
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        api, worker_logs, trigger_logs = free_ports(3)
+        self.url = f"http://localhost:{api}"
+        self.log = log
+        self._environment = {
+            **environment,
+            "PATH": f"{PROGRAMS}{os.pathsep}{environment['PATH']}",
+            "AIRFLOW__API__PORT": str(api),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        }
+        self._token = ""
+
+    def __enter__(self) -> "LiveAirflow":
+        command = [str(PROGRAMS / "airflow"), "standalone"]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(psutil.NoSuchProcess):
+            family = [*psutil.Process(self._process.pid).children(recursive=True), psutil.Process(self._process.pid)]
+            self._process.send_signal(signal.SIGINT)
+            _, alive = psutil.wait_procs(family, timeout=20)
+            for process in alive:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(alive, timeout=5)
+        self._process.wait(timeout=5)
+
+    def get(self, path: str) -> dict:
+        return self._call(path)
+
+    def trigger(self, dag_id: str, day: date) -> None:
+        self._call(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "partition_key": str(day)})
+
+    def wait_for_dags(self, dag_ids: set[str], seconds: float) -> None:
+        def found() -> bool:
+            with suppress(URLError, ConnectionError, TimeoutError):
+                return dag_ids <= {dag["dag_id"] for dag in self.get("/api/v2/dags")["dags"]}
+            return False
+
+        self._wait(found, seconds, "the DAGs to show")
+
+    def wait_for_success(self, dag_id: str, day: date, seconds: float) -> dict:
+        """The run of that day, once it succeeded; a failed one ends the wait at once."""
+        runs: list[dict] = []
+
+        def ended() -> bool:
+            found = self.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]
+            runs[:] = [run for run in found if run["partition_key"] == str(day)]
+            return any(run["state"] in ("success", "failed") for run in runs)
+
+        self._wait(ended, seconds, f"{dag_id} of {day}")
+        assert runs[0]["state"] == "success", f"{dag_id} {runs[0]['state']}:\n{self.tail()}"
+        return runs[0]
+
+    def tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
+
+    def _wait(self, is_done, seconds: float, what: str) -> None:
+        end = time.monotonic() + seconds
+        while not is_done():
+            assert self._process.poll() is None, f"Airflow ended while waiting for {what}:\n{self.tail()}"
+            assert time.monotonic() < end, f"waited {seconds} s for {what}:\n{self.tail()}"
+            time.sleep(1)
+
+    def _call(self, path: str, body: dict | None = None) -> dict:
+        if not self._token and path != "/auth/token":
+            self._token = self._call("/auth/token")["access_token"]
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(self.url + path, data=data, headers=headers), timeout=10) as answer:
+            return json.load(answer)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

@@ -1,0 +1,91 @@
+"""Every DAG run in this process: first with a recorded runner, then for real over a small generated shop."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from jobs.lake import Days, Lake
+from jobs.lake.reports import StepReport
+from jobs.settings import load_settings
+from jobs.steps import FLOWS
+
+pytestmark = pytest.mark.xdist_group("airflow")
+
+DAY = date(2024, 1, 31)
+STEP_FLOWS = [flow for flow in FLOWS if flow.name not in ("export_audiences", "enforce_retention")]
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    calls = []
+
+    def record(name, days, settings):
+        calls.append((name, days))
+        return [StepReport(rows_in=3, rows_out=2, duplicates=1, quarantined=0)]
+
+    monkeypatch.setattr("jobs.runner.run", record)
+    return calls
+
+
+@pytest.mark.parametrize("flow", STEP_FLOWS, ids=lambda flow: flow.name)
+def test_runs_every_step_once_for_the_day_asked_for(flow, dags, ran):
+    run = dags[flow.name].test(run_conf={"day": str(DAY)})
+    assert run.state == "success"
+    assert sorted(ran) == sorted((step.name, Days.single(DAY)) for step in flow.steps)
+
+
+def test_a_run_for_a_date_processes_that_date(dags, ran):
+    dags["pull_clickstream"].test(logical_date=datetime(2024, 2, 29, tzinfo=UTC))
+    assert {days for _, days in ran} == {Days.single(date(2024, 2, 29))}
+
+
+def test_announces_the_day_of_every_table_written(dags, ran):
+    run = dags["pull_clickstream"].test(run_conf={"day": "2023-05-06"})
+    tables = {table for flow in FLOWS if flow.name == "pull_clickstream" for s in flow.steps for table in s.writes}
+    assert _announced(run) == {(table, "2023-05-06", "2023-05-06") for table in tables}
+
+
+def test_a_run_without_a_day_fails_and_runs_nothing(dags, ran):
+    run = dags["build_marts"].test(logical_date=None)
+    assert run.state == "failed"
+    assert ran == []
+
+
+@pytest.mark.slow
+class TestOverAGeneratedShop:
+    @pytest.fixture(scope="class")
+    def shop(self, tmp_path_factory):
+        from jobs.samples.generated import write_shop
+
+        home = tmp_path_factory.mktemp("shop") / "lake"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SOPHILUX_HOME", str(home))
+            settings = load_settings()
+            write_shop(settings, first_day=DAY, days=1, customers=60, events=1_500)
+            yield settings
+
+    @pytest.fixture(scope="class")
+    def states(self, dags, shop):
+        return {flow.name: dags[flow.name].test(run_conf={"day": str(DAY)}).state for flow in FLOWS}
+
+    @pytest.mark.parametrize("name", [flow.name for flow in FLOWS])
+    def test_succeeds(self, name, states):
+        assert states[name] == "success"
+
+    @pytest.mark.parametrize(
+        "table",
+        ["lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "lake.parcels",
+         "vault.customers", "marts.bestsellers", "marts.recently_viewed", "ledger.exports"],
+    )  # fmt: skip
+    def test_leaves_rows(self, table, states, shop):
+        assert Lake.open(shop).count(table) > 0
+
+
+def _announced(run):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
+        return {(event.asset.name, event.partition_key, event.extra["day"]) for event in events}
