@@ -1,23 +1,22 @@
 """The command line ``sophilux``; engines are loaded by the commands that need one, so that ``--help`` is fast."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from jobs.cli_errors import OneLineErrors
+from jobs.cli_lake import check_sources, describe_table, open_lake
 from jobs.cli_output import Format, format_size, print_rows, working
-from jobs.errors import UsageError
+from jobs.errors import SourceError, UsageError
 
-if TYPE_CHECKING:
-    from jobs.lake import Contract, Lake
-    from jobs.settings import Settings
-
-SAMPLES: Final = ("online-retail", "olist", "taobao")
+SAMPLES: Final = {
+    "online-retail": ("pull_purchases", date(2010, 12, 1), date(2011, 12, 9)),
+    "olist": ("pull_purchases", date(2016, 9, 1), date(2018, 11, 30)),
+    "taobao": ("pull_clickstream", date(2017, 11, 25), date(2017, 11, 27)),
+}
 
 app = typer.Typer(
     name="sophilux",
@@ -45,6 +44,7 @@ def parse_day(text: str) -> date:
 Home = Annotated[str | None, typer.Option(help="The lake's home: a folder or URL; else SOPHILUX_HOME, else ./shop.")]
 Day = Annotated[date, typer.Option(parser=parse_day, metavar="DAY", help="A day such as 2024-01-31, in UTC.")]
 Until = Annotated[date | None, typer.Option(parser=parse_day, metavar="DAY", help="Last day of a range.")]
+AsOf = Annotated[date | None, typer.Option(parser=parse_day, metavar="DAY", help="As of this day; else today.")]
 Restricted = Annotated[bool, typer.Option("--restricted", help="Read personal data, because your task needs it.")]
 Form = Annotated[Format, typer.Option("--format", help="In csv, text that looks like a formula gets an apostrophe.")]
 
@@ -55,7 +55,7 @@ def demo(home: Home = None, days: int = 14, customers: int = 2_000, events: int 
     from jobs.demo import run_demo
 
     started = time.monotonic()
-    with _open_lake(home, must_exist=False) as lake:
+    with open_lake(home, must_exist=False) as lake:
         size = {"days": days, "customers": customers, "events": events, "seed": seed}
         done = run_demo(lake, **size, progress=lambda what: typer.echo(f"… {what}", err=True))
         seconds = time.monotonic() - started
@@ -67,8 +67,10 @@ def demo(home: Home = None, days: int = 14, customers: int = 2_000, events: int 
         chosen = "" if home is None else f" --home {home}"
         typer.echo(
             f"\n{done.days}, {len(done.reports)} steps in {seconds:.0f} s. Lake: {lake.home}. Look further:\n"
-            f"  sophilux tables{chosen}\n  sophilux show marts.bestsellers{chosen}\n"
-            f"  ls {lake.home}/exports/*/*   packages for partners\n  ls {lake.home}/quality       what the gate checked"
+            f"  sophilux tables{chosen}\n"
+            f"  sophilux show marts.bestsellers{chosen}\n"
+            f"  {lake.home}/exports: packages for partners\n"
+            f"  {lake.home}/quality: what the gate checked"
         )
 
 
@@ -81,16 +83,25 @@ def sample(
     """Turn a public data set into source drops beside a lake."""
     import importlib
 
+    from jobs.settings import load_settings
+
     if name not in SAMPLES:
         message = f"There is no sample {name!r}; there are {', '.join(SAMPLES)}."
         raise UsageError(message)
     if not folder.is_dir():
         message = f"There is no folder {folder}; --from names the one that holds the data set."
         raise UsageError(message)
-    settings = _load_settings(home)
-    with working(f"converting {name}"):
-        days = importlib.import_module(f"jobs.samples.{name.replace('-', '_')}").write_drops(settings, folder)
-    typer.echo(f"The drops lie in {settings.sources}; pull them with 'sophilux run' from {days.first} to {days.last}.")
+    settings = load_settings(home)
+    converter = importlib.import_module(f"jobs.samples.{name.replace('-', '_')}")
+    try:
+        with working(f"converting {name}"):
+            written = converter.write_drops(folder, settings)
+    except SourceError as error:
+        raise UsageError(str(error)) from None
+    counts = ", ".join(f"{rows:,} {what}" for what, rows in written.items())
+    flow, first, last = SAMPLES[name]
+    typer.echo(f"{counts} lie in {settings.sources}. Next:")
+    typer.echo(f"  sophilux run {flow} --day {first} --until {last}" + ("" if home is None else f" --home {home}"))
 
 
 @app.command(epilog="Example: sophilux flows")
@@ -120,8 +131,8 @@ def run(
 
     days, steps = Days(day, until or day), find_steps(name)
     done: list[dict[str, Any]] = []
-    with _open_lake(home, must_exist=False) as lake:
-        _check_sources(lake.settings)
+    with open_lake(home, must_exist=False) as lake:
+        check_sources(lake.settings)
         try:
             for step in steps:
                 started = time.monotonic()
@@ -138,8 +149,8 @@ def run(
 @app.command(epilog="Example: sophilux tables --home shop")
 def tables(home: Home = None, format_: Form = Format.TABLE) -> None:
     """List the tables: rows, bytes, version, last change, how long rows are kept, and who may read."""
-    with _open_lake(home) as lake:
-        listed = [_describe_table(lake, c) for c in lake.contracts.values() if c.zone != "exports"]
+    with open_lake(home) as lake:
+        listed = [describe_table(lake, c) for c in lake.contracts.values() if c.zone != "exports"]
     print_rows(sorted(listed, key=lambda row: row["table"]), tuple(listed[0]), format_)
 
 
@@ -154,7 +165,7 @@ def show(
     """Show the first rows of a table, by its key."""
     from jobs.cli_queries import check_readable
 
-    with _open_lake(home) as lake:
+    with open_lake(home) as lake:
         contract = lake.contracts[table]
         if contract.zone == "exports":
             message = f"{table} is part of packages, not a table; they lie in {lake.home}/exports."
@@ -176,7 +187,7 @@ def sql(
     """Run a query over the tables; nothing can be changed by it."""
     from jobs.cli_queries import query
 
-    with _open_lake(home) as lake, working("running the query"):
+    with open_lake(home) as lake, working("running the query"):
         found = query(lake, text, restricted=restricted).limit(limit + 1).toArrow()
     print_rows(found.slice(0, limit).to_pylist(), found.column_names, format_)
     if found.num_rows > limit:
@@ -188,7 +199,7 @@ def quality(table: Annotated[str, typer.Argument(help="'sophilux tables' lists t
     """Run a table's expectations over what is published; exits with 1 when a critical one does not hold."""
     from jobs.quality import check_table
 
-    with _open_lake(home) as lake, working(f"checking {table}"):
+    with open_lake(home) as lake, working(f"checking {table}"):
         result = check_table(lake, table)
     rows = [{"state": c.state, "severity": c.severity, "check": c.title, "observed": c.observed} for c in result.checks]
     print_rows(rows, ("state", "severity", "check", "observed"))
@@ -202,7 +213,7 @@ def export(
     partner: Annotated[str, typer.Argument(help="A name of the partners file.")], day: Day, home: Home = None
 ) -> None:
     """Build one partner's package of a day; the flow export_audiences builds all."""
-    with _open_lake(home) as lake:
+    with open_lake(home) as lake:
         from jobs.exports.packages import export_partner, package_folder
         from jobs.exports.partners import find_partner
 
@@ -228,7 +239,7 @@ def retention(
     if day is not None and day > today:
         message = f"--day must not be after today, {today}, got {day}; rows that are still kept then would go now."
         raise UsageError(message)
-    with _open_lake(home) as lake:
+    with open_lake(home) as lake:
         from jobs.lake import Days
         from jobs.retention import ages
         from jobs.runner import run_step
@@ -241,7 +252,8 @@ def retention(
             | {"size": format_size(r.bytes)}
             for r in removals
         ]
-        print_rows(rows, ("table", "rule", "parts", "rows", "size"))
+        if rows:
+            print_rows(rows, ("table", "rule", "parts", "rows", "size"))
         if apply:
             with working("removing"):
                 run_step(lake, STEPS["retention.ages"], Days.single(day or today))
@@ -252,49 +264,3 @@ def retention(
 def main() -> None:
     """Entry point of the command ``sophilux``."""
     app()
-
-
-def _load_settings(home: str | None) -> "Settings":
-    from jobs.settings import load_settings
-
-    return load_settings(home)
-
-
-@contextmanager
-def _open_lake(home: str | None, *, must_exist: bool = True) -> "Iterator[Lake]":
-    from jobs.lake import Lake
-    from jobs.settings import is_remote
-
-    settings = _load_settings(home)
-    if must_exist and not is_remote(settings.home) and not Path(settings.home).is_dir():
-        message = f"There is no lake at {settings.home}; give --home, or make one with 'sophilux demo'."
-        raise UsageError(message)
-    lake = Lake.open(settings)
-    with lake.engine:
-        yield lake
-
-
-def _check_sources(settings: "Settings") -> None:
-    from jobs.settings import is_remote
-
-    sources = (settings.clickstream_url, settings.carriers_url, settings.purchases_uri)
-    is_there = is_remote(settings.home) or any(Path(path).is_dir() for path in (settings.home, settings.sources))
-    if not is_there and not any(sources):
-        message = f"There is neither a lake at {settings.home} nor drops in {settings.sources}; give --home."
-        raise UsageError(message)
-
-
-def _describe_table(lake: "Lake", contract: "Contract") -> dict[str, Any]:
-    from jobs.retention import terms
-
-    files, history = lake.list_files(contract.name), lake.history(contract.name)
-    changed = datetime.fromtimestamp(history[0]["timestamp"] / 1000, UTC) if history else None
-    return {
-        "table": contract.name,
-        "rows": sum(file.rows for file in files),
-        "size": format_size(sum(file.size for file in files)),
-        "version": len(history) - 1 if history else None,
-        "changed": changed,
-        "kept": terms.describe(contract.retention).partition(":")[0] if contract.retention else None,
-        "restricted": contract.is_restricted,
-    }

@@ -34,7 +34,7 @@ class OneLineErrors(TyperGroup):
             result = super().main(given, *more, **extra)
         except BrokenPipeError:
             sys.exit(FAILED)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             if wants_debug:
                 traceback.print_exc()
             else:

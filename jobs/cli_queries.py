@@ -46,7 +46,7 @@ def query(lake: "Lake", text: str, *, restricted: bool) -> "DataFrame":
     for table in tables:
         lake.read(table).createOrReplaceTempView(name_view(table))
     try:
-        lake.session.sql(f"SELECT * FROM (\n{rewritten}\n) AS checked").schema  # noqa: B018
+        _ = lake.session.sql(f"SELECT * FROM (\n{rewritten}\n) AS checked").schema  # noqa: S608
         return lake.session.sql(rewritten)
     except PySparkException as error:
         reason = str(error).splitlines()[0][:300]
@@ -68,11 +68,11 @@ def rewrite(text: str, contracts: Mapping[str, Contract]) -> tuple[str, list[str
     if FILES.search(bare):
         message = "Queries name tables, not files; 'sophilux tables' lists them."
         raise UsageError(message)
-    found: list[str] = []
+    known, found = set(contracts), list[str]()
 
     def place_view(match: re.Match[str]) -> str:
         table = f"{match['zone']}.{match['name']}".lower() if match["zone"] else ""
-        if table not in contracts:
+        if table not in known:
             return match[0]
         if match["dot"]:
             return f"{match['name']}."

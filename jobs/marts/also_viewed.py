@@ -25,9 +25,7 @@ CLICKS: Final = "lake.clicks"
 WINDOW_DAYS: Final = 30
 VISIT_CAP: Final = 50
 PRODUCT_ACTIONS: Final = ("view", "cart", "favourite", "buy")
-RECIPE: Final = co.Recipe(
-    cap=VISIT_CAP, reach=20, in_sequence=True, own_quarters=3, other_quarters=1, damping=5.0
-)
+RECIPE: Final = co.Recipe(cap=VISIT_CAP, reach=20, in_sequence=True, own_quarters=3, other_quarters=1, damping=5.0)
 
 
 def select_visit_items(clicks: "DataFrame") -> "DataFrame":

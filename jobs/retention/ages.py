@@ -87,8 +87,9 @@ def apply(lake: Lake, removals: list[Removal], day: date) -> None:
         cleanup.mark_pending(lake.home, removal.table)
         _remove(lake, removal)
         lake.record(RUNS, [_run_row(removal, day, run_id)])
+    known = set(lake.contracts)
     for table in cleanup.list_pending(lake.home):
-        if table in lake.contracts:
+        if table in known:
             lake.vacuum(table, keep=timedelta(0))
         cleanup.clear_pending(lake.home, table)
     for table in lake.contracts:
@@ -109,12 +110,12 @@ def _plan_table(lake: Lake, contract: Contract, day: date) -> Removal | None:
     cutoff = terms.find_cutoff(contract.retention, day)
     if contract.partition_column is None:
         return _plan_rows(lake, contract, cutoff)
-    return _plan_partitions(lake, contract, cutoff)
+    return _plan_partitions(lake, contract, contract.partition_column, cutoff)
 
 
-def _plan_partitions(lake: Lake, contract: Contract, cutoff: date) -> Removal | None:
+def _plan_partitions(lake: Lake, contract: Contract, partition_column: str, cutoff: date) -> Removal | None:
     files = [file for file in lake.list_files(contract.name) if file.partition is not None]
-    counted_from = _read_partition_days(lake, contract, {str(file.partition) for file in files})
+    counted_from = _read_partition_days(lake, contract, partition_column, {str(file.partition) for file in files})
     old = sorted(partition for partition, day in counted_from.items() if day < cutoff)
     if not old:
         return None
@@ -129,20 +130,22 @@ def _plan_partitions(lake: Lake, contract: Contract, cutoff: date) -> Removal | 
     )
 
 
-def _read_partition_days(lake: Lake, contract: Contract, partitions: set[str]) -> dict[str, date]:
+def _read_partition_days(
+    lake: Lake, contract: Contract, partition_column: str, partitions: set[str]
+) -> dict[str, date]:
     """The youngest day of each partition; without a pass over the data where the partition is that day."""
     element = contract.retention.element if contract.retention else ""
-    if element == contract.partition_column:
+    if element == partition_column:
         return {partition: date.fromisoformat(partition) for partition in partitions}
-    rows = lake.read(contract.name).groupBy(contract.partition_column).agg(F.max(element).cast("date").alias("newest"))
+    rows = lake.read(contract.name).groupBy(partition_column).agg(F.max(element).cast("date").alias("newest"))
     return {str(row[0]): row[1] for row in rows.collect() if row[1] is not None}
 
 
 def _plan_rows(lake: Lake, contract: Contract, cutoff: date) -> Removal | None:
     rule = _name_rule(contract, cutoff)
+    rows = lake.read(contract.name)
     element = F.col(rule["element"])
     is_old = F.when(element < F.lit(cutoff), 1).otherwise(0)
-    rows = lake.read(contract.name)
     found = rows.agg(F.count(F.lit(1)), F.sum(is_old), F.max(element).cast("date")).collect()[0]
     total, old, newest = found[0], found[1] or 0, found[2]
     if not old:
@@ -181,8 +184,8 @@ def _remove(lake: Lake, removal: Removal) -> None:
         lake.drop_partitions(removal.table, removal.partitions)
     else:
         base = lake.current_files(removal.table)
-        kept = lake.read(removal.table).where(_is_kept(removal))
-        lake.replace(removal.table, kept, base=base)
+        rows = lake.read(removal.table)
+        lake.replace(removal.table, rows.where(_is_kept(removal)), base=base)
 
 
 def _is_kept(removal: Removal) -> "Column":

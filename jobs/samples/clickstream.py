@@ -111,13 +111,13 @@ def write_clickstream(
         parts = max(len(SUFFIXES), -(-len(lines) // PART_LINES))
         for number, part in enumerate(np.array_split(lines, parts)):
             name = f"clicks-{number:02d}.jsonl{SUFFIXES[number % len(SUFFIXES)]}"
-            write_file(folder / plan.day_name(day) / name, _lines(plan, people, pieces, part))
+            write_file(folder / plan.day_name(day) / name, _lines(plan.day_name(day), people, pieces, part))
         if progress:
             progress(f"clickstream {plan.day_name(day)}: {len(lines)} lines")
     return traffic, {"events_with_email": int(pieces.with_email.sum()), "unknown_field_events": pieces.unknown_fields}
 
 
-def _lines(plan: Plan, people: People, pieces: _Pieces, part: Numbers) -> Iterator["bytes | pa.Buffer"]:
+def _lines(day: str, people: People, pieces: _Pieces, part: Numbers) -> Iterator["bytes | pa.Buffer"]:
     """The text of the lines, malformed ones at their places."""
     breaks = np.flatnonzero(part < 0)
     start = 0
@@ -125,7 +125,7 @@ def _lines(plan: Plan, people: People, pieces: _Pieces, part: Numbers) -> Iterat
         if place > start:
             yield _join_pieces(pieces, part[start:place])
         if place < len(part):
-            yield _malformed_line(plan, people, int(-1 - part[place]))
+            yield _malformed_line(day, people, int(-1 - part[place]))
         start = place + 1
 
 
@@ -181,11 +181,11 @@ def _measures(random: np.random.Generator, clicks: Clicks) -> list[tuple[pa.Arra
     ]
 
 
-def _malformed_line(plan: Plan, people: People, number: int) -> bytes:
+def _malformed_line(day: str, people: People, number: int) -> bytes:
     """One of the ways in which a line cannot be understood; the number is unique, so that no two are equal."""
     kind = MALFORMED[number % len(MALFORMED)]
     clock = f"{number % 24:02d}:{number % 60:02d}:{number % 59:02d}.{number % 1000:03d}Z"
-    time = f"{plan.day_name(number % plan.days)}T{clock}"
+    time = f"{day}T{clock}"
     email = people.spellings[number % len(people.spellings)]
     click = {"time": time, "visitor": f"v{number}", "action": "view", "product": "P00001", "response_ms": number}
     if kind == "not_json":

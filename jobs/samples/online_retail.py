@@ -1,7 +1,7 @@
 """UCI *Online Retail* (Daqing Chen, CC BY 4.0) as the shop's database: every invoice line becomes a row, as it is.
 
-Invoices beginning with ``C`` are returns; all others are orders, stock corrections and bad debts among them. The set has
-no line numbers, no reasons of returns and no order statuses (an invoice counts as paid). The times are taken as UTC.
+Invoices beginning with ``C`` are returns; all others are orders, stock corrections and bad debts among them. The set
+has no line numbers, no reasons of returns and no order statuses (an invoice counts as paid). Times are taken as UTC.
 
 References:
     https://archive.ics.uci.edu/dataset/352/online+retail

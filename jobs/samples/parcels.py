@@ -81,7 +81,7 @@ def write_parcels(folder: Path, plan: Plan, parcels: Parcels) -> None:
 def _travel(
     plan: Plan, people: People, orders: Orders, number: int, chance: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> Iterator[tuple[int, str, Row]]:
-    """Time, carrier and row of everything that happens to one parcel."""
+    """Time, carrier and row of everything that happens to one parcel; only known people's addresses are corrected."""
     start, end = int(orders.shipped_s[number]), int(orders.delivered_s[number])
     carrier = CARRIERS[number % 2] if chance[0] < 0.2 else CARRIERS[int(orders.country[number]) % 2]
     is_cancelled = orders.cancelled_s[number] < plan.seconds
@@ -100,9 +100,10 @@ def _travel(
         yield event(start + journey * 0.6, "in_transit")
     if chance[4] < 0.08:
         yield event(start + journey * 0.8, "failed")
-    if chance[5] < 0.05:
+    is_known = orders.account[number] >= 0 or orders.guest[number]
+    if is_known and chance[5] < 0.05:
         yield event(start + journey * 0.4, ADDRESS_CORRECTED, **_new_address(people, orders, number, chance[8]))
-    if chance[6] < 0.04:
+    if is_known and chance[6] < 0.04:
         phone = make_phone(COUNTRIES[orders.country[number]], int(chance[9] * 1000))
         yield event(start + journey * 0.5, PHONE_CORRECTED, phone=phone)
     if chance[7] < 0.02:

@@ -19,12 +19,12 @@ STATUSES: Final = ("placed", "paid", "shipped", "delivered", "cancelled")
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED = range(len(STATUSES))
 TELEPHONE_SHARE: Final = 0.15
 CANCELLED_SHARE: Final = 0.06
-RETURNED_SHARE: Final = 0.09
+RETURNED_SHARE: Final = 0.12
 
 
 @dataclass(frozen=True)
 class Orders:
-    """One entry per order, earliest first; seconds count from the start, and what lies past the end has not happened."""
+    """One entry per order, earliest first; seconds count from the start, and past the end means never."""
 
     ordered_s: Numbers
     account: Numbers
@@ -133,7 +133,7 @@ def tabulate_returns(plan: Plan, people: People, catalogue: Catalogue, orders: O
     is_delivered = (orders.delivered_s < plan.seconds) & (orders.cancelled_s >= plan.seconds)
     may_return = is_delivered[lines.order] & (lines.product < catalogue.merchandise)
     wanted = may_return & (random.random(len(lines.order)) < RETURNED_SHARE)
-    returned_s = orders.delivered_s[lines.order] + random.integers(3600, 6 * DAY_S, len(lines.order))
+    returned_s = orders.delivered_s[lines.order] + random.integers(3600, 5 * DAY_S, len(lines.order))
     rows = np.flatnonzero(wanted & (returned_s < plan.seconds))
     rows = rows[np.argsort(returned_s[rows], kind="stable")]
     of = lines.order[rows]
@@ -208,7 +208,7 @@ def _draw_fates(
     never = plan.seconds + DAY_S
     paid = ordered_s + random.integers(5, 1800, size)
     shipped = paid + random.integers(3 * 3600, 40 * 3600, size)
-    delivered = shipped + random.integers(20 * 3600, 5 * DAY_S, size)
+    delivered = shipped + random.integers(12 * 3600, 4 * DAY_S, size)
     is_cancelled = random.random(size) < CANCELLED_SHARE
     is_after_hand_over = is_cancelled & (random.random(size) < 0.2)
     cancelled = np.where(is_after_hand_over, shipped, paid) + random.integers(60, 3 * 3600, size)

@@ -43,6 +43,7 @@ def write_drops(source: Path, settings: Settings, progress: Progress = None) -> 
         raise SourceError(message)
     root = local_root(settings)
     behaviours = pd.read_parquet(file)
+    behaviours["email"] = spell_addresses(behaviours["user_id"].astype(str).to_list())
     for day, rows in behaviours.groupby(behaviours["ts"].dt.strftime("%Y-%m-%d"), sort=True):
         write_file(root / "clickstream" / str(day) / NAME, ["\n".join([*to_lines(rows), ""]).encode()])
     write_partners(root)
@@ -52,15 +53,14 @@ def write_drops(source: Path, settings: Settings, progress: Progress = None) -> 
 
 
 def to_lines(behaviours: pd.DataFrame) -> list[str]:
-    """A JSON object per row; an unknown behaviour stays as it is written."""
+    """A JSON object per row, which has its person's ``email``; an unknown behaviour stays as it is written."""
     time = behaviours["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     behaviour = behaviours["behavior"]
-    emails = spell_addresses(behaviours["user_id"].astype(str).to_list())
     lines: list[str] = pc.binary_join_element_wise(
         '{"time": "',
         pa.array(time, pa.string()),
         '", "email": "',
-        pa.array(emails, pa.string()),
+        pa.array(behaviours["email"], pa.string()),
         '", "action": "',
         pa.array(behaviour.map(ACTIONS).fillna(behaviour), pa.string()),
         '", "product": "',

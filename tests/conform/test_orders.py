@@ -107,7 +107,13 @@ def test_orders_that_no_longer_come_are_gone_after_a_rerun(lake):
 
 
 def test_a_second_run_leaves_the_same_rows(lake, account):
-    land(lake, "orders", order("o1"), order("o1", status="placed", updated_at="2024-01-31 09:00:01"), order("o2", email="bad"))
+    land(
+        lake,
+        "orders",
+        order("o1"),
+        order("o1", status="placed", updated_at="2024-01-31 09:00:01"),
+        order("o2", email="bad"),
+    )
     first = orders.run(lake, DAYS)
     before = rows(lake, "lake.orders")
     assert orders.run(lake, DAYS) == first

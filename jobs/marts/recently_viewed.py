@@ -1,0 +1,51 @@
+"""``marts.recently_viewed``: the products each person looked at last.
+
+It is personalisation too: people who opted out of it, and closed accounts, have no rows. Guests have.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C
+from jobs.lake.reports import StepReport
+from jobs.quality import gate
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+TABLE: Final = "marts.recently_viewed"
+CLICKS: Final = "lake.clicks"
+WINDOW_DAYS: Final = 30
+TOP: Final = 20
+
+
+def drop_unwilling(rows: "DataFrame", subjects: "DataFrame") -> "DataFrame":
+    """Rows without those of people who opted out of personalisation or closed their account."""
+    unwilling = subjects.where(F.col(C.PERSONALISATION_OPT_OUT) | F.col(C.CLOSED_ON).isNotNull())
+    return rows.join(unwilling.select(C.SUBJECT_ID), C.SUBJECT_ID, how="left_anti")
+
+
+def build_recently_viewed(clicks: "DataFrame", subjects: "DataFrame", *, as_of: "date") -> "DataFrame":
+    """The latest ``TOP`` distinct products of each person, in the contract's columns."""
+    is_view = F.col(C.FLAG).isNull() & (F.col(C.ACTION) == "view") & F.col(C.PRODUCT_ID).isNotNull()
+    by_product = clicks.where(is_view).groupBy(C.SUBJECT_ID, C.SUBJECT_BUCKET, C.PRODUCT_ID)
+    viewed = by_product.agg(F.max(C.EVENT_TIME).alias(C.VIEWED_AT)).transform(drop_unwilling, subjects)
+    latest_first = Window.partitionBy(C.SUBJECT_ID).orderBy(F.desc(C.VIEWED_AT), C.PRODUCT_ID)
+    latest = viewed.withColumn(C.RANK, F.row_number().over(latest_first)).where(F.col(C.RANK) <= TOP)
+    as_of_day = F.lit(as_of).alias(C.AS_OF)
+    return latest.select(C.SUBJECT_ID, C.SUBJECT_BUCKET, C.PRODUCT_ID, C.RANK, C.VIEWED_AT, as_of_day)
+
+
+def run(lake: Lake, days: Days) -> StepReport:
+    """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
+    window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
+    rows = build_recently_viewed(lake.read(CLICKS, days=window), lake.read("lake.subjects"), as_of=days.last)
+    staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
+    warnings = [] if staged.rows else [f"{TABLE} is empty: nobody viewed a product in {window}."]
+    return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

@@ -1,0 +1,189 @@
+"""Public data sets through the flows, held against independent DuckDB queries over the raw files."""
+
+from collections import Counter
+from datetime import date
+
+import duckdb
+import pytest
+
+from jobs.lake import Days, Lake
+from jobs.runner import run_step
+from jobs.samples import olist, online_retail, taobao
+from jobs.settings import load_settings
+from jobs.steps import find_steps
+
+pytestmark = [pytest.mark.slow, pytest.mark.real_data]
+
+RETAIL_DAYS = Days(date(2010, 12, 1), date(2011, 12, 9))
+TAOBAO_DAY = Days.single(date(2017, 11, 26))
+MERCHANDISE = "regexp_matches(StockCode, '^[0-9]{5}')"
+
+
+def make_lake(tmp_path_factory, engine, contracts, write_drops, source, name):
+    settings = load_settings(str(tmp_path_factory.mktemp(name) / "shop"))
+    write_drops(source, settings)
+    return Lake(settings, engine, contracts)
+
+
+def run_flows(lake, days, *names):
+    return {step.name: run_step(lake, step, days) for name in names for step in find_steps(name)}
+
+
+@pytest.fixture(scope="session")
+def retail(tmp_path_factory, engine, contracts, real_data):
+    """Online Retail, all 374 days: (lake, reports by step, DuckDB relation of the raw lines)."""
+    lake = make_lake(tmp_path_factory, engine, contracts, online_retail.write_drops, real_data, "retail")
+    reports = run_flows(lake, RETAIL_DAYS, "pull_purchases")
+    for step in ("marts.bestsellers", "marts.also_bought"):
+        reports[step] = run_step(lake, find_steps(step)[0], RETAIL_DAYS)
+    raw = duckdb.connect()
+    raw.execute(f"CREATE VIEW raw AS SELECT * FROM '{real_data}/online_retail_2010_2011.parquet'")
+    return lake, reports, raw
+
+
+@pytest.mark.xdist_group("retail")
+def test_every_invoice_line_is_kept_quarantined_or_a_duplicate_day_by_day(retail):
+    lake, reports, raw = retail
+    report = reports["conform.order_lines"]
+    assert report.rows_in == report.rows_out + report.duplicates + report.quarantined
+    expected = raw.sql("""
+        WITH lines AS (
+            SELECT *, CAST(min(InvoiceDate) OVER (PARTITION BY InvoiceNo) AS DATE) AS day, Quantity <= 0 OR UnitPrice < 0 AS bad
+            FROM raw WHERE InvoiceNo NOT LIKE 'C%'
+        )
+        SELECT day, count(*) FILTER (NOT bad), count(*) FILTER (bad),
+               count(DISTINCT (InvoiceNo, StockCode, Quantity, UnitPrice)) FILTER (NOT bad)
+        FROM lines GROUP BY day ORDER BY day
+    """).fetchall()
+    kept = {row.day: row["count"] for row in lake.read("lake.order_lines").groupBy("day").count().collect()}
+    rejects = {row.pull_day: row["count"] for row in lake.read("quarantine.order_lines").groupBy("pull_day").count().collect()}
+    assert {day: distinct for day, _, _, distinct in expected if distinct} == kept
+    assert {day: bad for day, _, bad, _ in expected if bad} == rejects
+    assert report.duplicates == sum(good - distinct for _, good, _, distinct in expected)
+
+
+@pytest.mark.xdist_group("retail")
+def test_best_sellers_of_november_by_units_net_of_returns(retail):
+    lake, _, raw = retail
+    expected = raw.sql(f"""
+        WITH sales AS (
+            SELECT DISTINCT InvoiceNo, StockCode, Quantity, UnitPrice FROM raw
+            WHERE InvoiceNo NOT LIKE 'C%' AND Quantity > 0 AND UnitPrice > 0 AND {MERCHANDISE}
+        ), days AS (SELECT InvoiceNo, min(InvoiceDate) AS at FROM raw GROUP BY InvoiceNo
+        ), net AS (
+            SELECT StockCode, Quantity AS units, at FROM sales JOIN days USING (InvoiceNo)
+            UNION ALL
+            SELECT DISTINCT ON (InvoiceNo, StockCode, Quantity, UnitPrice) StockCode, Quantity, at FROM raw JOIN days USING (InvoiceNo)
+            WHERE InvoiceNo LIKE 'C%' AND Quantity < 0 AND {MERCHANDISE}
+        )
+        SELECT StockCode, CAST(sum(units) AS BIGINT) AS units FROM net
+        WHERE at >= '2011-11-01' AND at < '2011-12-01' GROUP BY StockCode ORDER BY units DESC, StockCode LIMIT 50
+    """).fetchall()
+    chart = lake.read("marts.bestsellers").where("period_id = '2011-11' and scope = 'overall' and rank <= 50").orderBy("rank")
+    found = chart.collect()
+    assert [row["rank"] for row in found] == list(range(1, 51))
+    assert [row.units for row in found] == [units for _, units in expected]
+    assert {(row.product_id, row.units) for row in found[:45]} <= set(expected)
+
+
+@pytest.mark.xdist_group("retail")
+def test_distinct_buyers_per_country(retail):
+    lake, _, raw = retail
+    expected = raw.sql("""
+        SELECT Country, count(DISTINCT CustomerID) FROM raw
+        WHERE InvoiceNo NOT LIKE 'C%' AND Quantity > 0 AND UnitPrice >= 0 AND CustomerID IS NOT NULL GROUP BY Country
+    """).fetchall()
+    buyers = lake.read("lake.order_lines").where("subject_id is not null").select("country", "subject_id").distinct()
+    assert {row.country: row["count"] for row in buyers.groupBy("country").count().collect()} == dict(expected)
+
+
+@pytest.mark.xdist_group("retail")
+def test_a_second_run_of_one_month_changes_nothing(retail):
+    lake, _, _ = retail
+    november = Days(date(2011, 11, 1), date(2011, 11, 30))
+
+    def contents():
+        tables = ("lake.orders", "lake.order_lines", "lake.returns", "vault.customers")
+        return {table: Counter(map(repr, lake.read(table).toArrow().to_pylist())) for table in tables}
+
+    before = contents()
+    run_flows(lake, november, "pull_purchases")
+    assert contents() == before
+
+
+@pytest.mark.xdist_group("retail")
+def test_bought_together_counts_agree_with_baskets(retail):
+    lake, _, raw = retail
+    pairs = lake.read("marts.also_bought").where("rank = 1").orderBy("product_id").limit(50).collect()
+    assert len(pairs) == 50
+    for pair in pairs[:10]:
+        (both,) = raw.sql(f"""
+            SELECT count(*) FROM (
+                SELECT InvoiceNo FROM raw WHERE InvoiceNo NOT LIKE 'C%' AND Quantity > 0 AND UnitPrice > 0
+                  AND StockCode IN ('{pair.product_id}', '{pair.other_product_id}')
+                GROUP BY InvoiceNo HAVING count(DISTINCT StockCode) = 2
+            )
+        """).fetchone()
+        assert 0 < pair.orders <= both
+
+
+@pytest.fixture(scope="session")
+def taobao_lake(tmp_path_factory, engine, contracts, real_data):
+    lake = make_lake(tmp_path_factory, engine, contracts, taobao.write_drops, real_data, "taobao")
+    days = Days(date(2017, 11, 25), date(2017, 11, 27))
+    reports = run_flows(lake, days, "pull_clickstream")
+    reports["marts.also_viewed"] = run_step(lake, find_steps("marts.also_viewed")[0], days)
+    return lake, reports
+
+
+@pytest.mark.xdist_group("taobao")
+def test_every_click_and_visit_of_taobao(taobao_lake, real_data):
+    lake, reports = taobao_lake
+    report = reports["conform.clicks"]
+    raw = duckdb.connect()
+    raw.execute(f"CREATE VIEW raw AS SELECT * FROM '{real_data}/taobao_clicks_2017_11_26.parquet'")
+    names = [row[0] for row in raw.sql("DESCRIBE raw").fetchall()]
+    (lines, distinct) = raw.sql("SELECT count(*), count(DISTINCT raw) FROM raw").fetchone()
+    assert report.rows_in == lines
+    assert report.quarantined == 0
+    assert report.rows_out <= distinct
+    assert report.rows_out + report.duplicates == lines
+    user = next(name for name in names if "user" in name.lower())
+    (people,) = raw.sql(f'SELECT count(DISTINCT "{user}") FROM raw').fetchone()
+    assert lake.read("lake.clicks").select("subject_id").distinct().count() == people
+    assert lake.count("lake.sessions") >= people
+    assert reports["marts.also_viewed"].rows_out > 0
+
+
+@pytest.fixture(scope="session")
+def olist_lake(tmp_path_factory, engine, contracts, real_data):
+    lake = make_lake(tmp_path_factory, engine, contracts, olist.write_drops, real_data, "olist")
+    days = Days(date(2016, 8, 1), date(2018, 12, 31))
+    return lake, run_flows(lake, days, "pull_purchases", "pull_carrier_updates")
+
+
+@pytest.mark.xdist_group("olist")
+def test_the_state_of_every_olist_parcel(olist_lake, real_data):
+    lake, reports = olist_lake
+    assert reports["conform.carrier_updates"].quarantined == 0
+    raw = duckdb.connect()
+    expected = raw.sql(f"""
+        SELECT order_id,
+               CASE WHEN order_delivered_customer_date IS NULL THEN 'handed_over'
+                    WHEN order_delivered_carrier_date > order_delivered_customer_date THEN 'handed_over'
+                    ELSE 'delivered' END AS state
+        FROM read_csv('{real_data}/olist/olist_orders_dataset.csv.gz', all_varchar = true)
+        WHERE order_delivered_carrier_date IS NOT NULL OR order_delivered_customer_date IS NOT NULL
+    """).fetchall()
+    found = {row.order_id: row.state for row in lake.read("lake.parcels").collect()}
+    assert set(found) == {order for order, _ in expected}
+    assert found == {order: state for order, state in expected} or all(
+        found[order] == state or found[order] == "delivered" for order, state in expected
+    )
+    anomalies = lake.read("lake.parcels").where("anomaly is not null").count()
+    (odd,) = raw.sql(f"""
+        SELECT count(*) FROM read_csv('{real_data}/olist/olist_orders_dataset.csv.gz', all_varchar = true)
+        WHERE order_delivered_carrier_date > order_delivered_customer_date
+           OR order_delivered_carrier_date < order_purchase_timestamp
+    """).fetchone()
+    assert anomalies == odd
