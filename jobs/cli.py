@@ -57,7 +57,8 @@ def demo(home: Home = None, days: int = 14, customers: int = 2_000, events: int 
     started = time.monotonic()
     with open_lake(home, must_exist=False) as lake:
         size = {"days": days, "customers": customers, "events": events, "seed": seed}
-        done = run_demo(lake, **size, progress=lambda what: typer.echo(f"… {what}", err=True))
+        with working("starting") as say:
+            done = run_demo(lake, **size, progress=say)
         seconds = time.monotonic() - started
         rows = [
             {"what": f.what, "table": f.where, "planted": f.planted, "found": f.found, "same": f.planted == f.found}

@@ -67,6 +67,8 @@ def _set_up_logging(level: int) -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    logging.basicConfig(level=level, format="%(levelname)s: %(message)s", stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(level)
+    logging.basicConfig(level=level, format="%(levelname)s: %(message)s", handlers=[handler], force=True)
     for noisy in ("pyspark", "py4j", "great_expectations", "grpc"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

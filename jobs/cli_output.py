@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from enum import StrEnum
@@ -26,16 +26,16 @@ class Format(StrEnum):
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show that something is going on, on a terminal only."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is going on, on a terminal only; gives a function that changes what is shown."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with console.status(what):
-        yield
+    with console.status(what) as status:
+        yield status.update
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], format_: Format = Format.TABLE) -> None:

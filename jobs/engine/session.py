@@ -5,6 +5,7 @@ Both engines are spoken to through Spark Connect, in UTC, with ANSI semantics of
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +31,10 @@ LOCAL_SPARK_OPTIONS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    "spark.connect.grpc.binding.address": "127.0.0.1",
 }
+# PySpark's only switch for a Connect server on a free port; without it two local Sparks collide on 15002.
+FREE_PORT_SWITCH = "SPARK_TESTING"
 
 
 class Engine:
@@ -101,7 +105,11 @@ class Engine:
         memory = f"{self._settings.engine_memory // 2**20}m"
         for key, value in {**LOCAL_SPARK_OPTIONS, "spark.driver.memory": memory}.items():
             builder = builder.config(key, value)
-        return _configure(builder.getOrCreate())
+        os.environ[FREE_PORT_SWITCH] = "1"
+        with warnings.catch_warnings():
+            # PySpark tries to set options of the start again on the running session, and warns for each.
+            warnings.simplefilter("ignore", UserWarning)
+            return _configure(builder.getOrCreate())
 
 
 def _configure(session: "SparkSession") -> "SparkSession":

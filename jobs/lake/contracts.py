@@ -143,6 +143,9 @@ class Contracts(Mapping[str, Contract]):
             message = f"{table} has no contract; 'sophilux tables' lists the tables, schemas/ holds their contracts."
             raise UsageError(message) from None
 
+    def __contains__(self, table: object) -> bool:
+        return table in self._contracts
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._contracts)
 

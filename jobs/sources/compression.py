@@ -13,7 +13,7 @@ import zstandard
 from jobs.sources.progress import Advance
 
 READ_BYTES = 8 * 1024**2
-PIECE_BYTES = 4 * 1024
+PIECE_BYTES = 1024
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ENDS_TOO_EARLY = "file ends too early"

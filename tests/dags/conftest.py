@@ -41,3 +41,18 @@ def dag_bag(airflow_home):
 def dags(dag_bag):
     assert dag_bag.import_errors == {}
     return dag_bag.dags
+
+
+@pytest.fixture(scope="session")
+def load_dag(airflow_home):
+    """Reads a DAG anew: ``dag.test()`` leaves the run's parameters in the object it ran on."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    def load(name):
+        dag = DagBag(str(DAGS / f"{name}.py")).dags[name]
+        for task in dag.tasks:
+            if not task.is_mapped:
+                task.retries = 0
+        return dag
+
+    return load

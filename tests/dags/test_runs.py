@@ -1,6 +1,6 @@
 """Every DAG run in this process: first with a recorded runner, then for real over a small generated shop."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -28,25 +28,25 @@ def ran(monkeypatch):
 
 
 @pytest.mark.parametrize("flow", STEP_FLOWS, ids=lambda flow: flow.name)
-def test_runs_every_step_once_for_the_day_asked_for(flow, dags, ran):
-    run = dags[flow.name].test(run_conf={"day": str(DAY)})
+def test_runs_every_step_once_for_the_day_asked_for(flow, load_dag, ran):
+    run = load_dag(flow.name).test(run_conf={"day": str(DAY)})
     assert run.state == "success"
     assert sorted(ran) == sorted((step.name, Days.single(DAY)) for step in flow.steps)
 
 
-def test_a_run_for_a_date_processes_that_date(dags, ran):
-    dags["pull_clickstream"].test(logical_date=datetime(2024, 2, 29, tzinfo=UTC))
+def test_a_run_for_a_date_processes_that_date(load_dag, ran):
+    load_dag("pull_clickstream").test(logical_date=datetime(2024, 2, 29, tzinfo=UTC))
     assert {days for _, days in ran} == {Days.single(date(2024, 2, 29))}
 
 
-def test_announces_the_day_of_every_table_written(dags, ran):
-    run = dags["pull_clickstream"].test(run_conf={"day": "2023-05-06"})
+def test_announces_the_day_of_every_table_written(load_dag, ran):
+    run = load_dag("pull_clickstream").test(run_conf={"day": "2023-05-06"})
     tables = {table for flow in FLOWS if flow.name == "pull_clickstream" for s in flow.steps for table in s.writes}
     assert _announced(run) == {(table, "2023-05-06", "2023-05-06") for table in tables}
 
 
-def test_a_run_without_a_day_fails_and_runs_nothing(dags, ran):
-    run = dags["build_marts"].test(logical_date=None)
+def test_a_run_without_a_day_fails_and_runs_nothing(load_dag, ran):
+    run = load_dag("build_marts").test(logical_date=None)
     assert run.state == "failed"
     assert ran == []
 
@@ -61,12 +61,13 @@ class TestOverAGeneratedShop:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SOPHILUX_HOME", str(home))
             settings = load_settings()
-            write_shop(settings, first_day=DAY, days=1, customers=60, events=1_500)
+            write_shop(settings, first_day=DAY - timedelta(days=2), days=3, customers=60, events=3_000)
             yield settings
 
     @pytest.fixture(scope="class")
-    def states(self, dags, shop):
-        return {flow.name: dags[flow.name].test(run_conf={"day": str(DAY)}).state for flow in FLOWS}
+    def states(self, load_dag, shop):
+        assert not Lake.open(shop).exists("lake.clicks")
+        return {flow.name: load_dag(flow.name).test(run_conf={"day": str(DAY)}).state for flow in FLOWS}
 
     @pytest.mark.parametrize("name", [flow.name for flow in FLOWS])
     def test_succeeds(self, name, states):
@@ -74,10 +75,11 @@ class TestOverAGeneratedShop:
 
     @pytest.mark.parametrize(
         "table",
-        ["lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "lake.parcels",
+        ["lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "lake.parcel_events",
          "vault.customers", "marts.bestsellers", "marts.recently_viewed", "ledger.exports"],
     )  # fmt: skip
     def test_leaves_rows(self, table, states, shop):
+        assert set(states.values()) == {"success"}
         assert Lake.open(shop).count(table) > 0
 
 
