@@ -5,7 +5,7 @@ Credentials are held as secrets, which print as asterisks.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 from pydantic import Field, SecretStr, field_validator
@@ -84,4 +84,5 @@ class Settings(BaseSettings):
 
 def load_settings(home: str | None = None) -> Settings:
     """Settings from the environment, with ``home`` winning where it is given."""
-    return Settings(home=home) if home else Settings()  # pyright: ignore[reportCallIssue]
+    chosen: dict[str, Any] = {"home": home} if home else {}
+    return Settings(**chosen)

@@ -1,5 +1,4 @@
-"""Clickstream lines to ``lake.clicks``: typed, deduplicated, pseudonymous, with visits and the flags of traffic
-that does not count.
+"""Clickstream lines to ``lake.clicks``: typed, deduplicated, pseudonymous, with visits and flags.
 
 Rules:
     * An event needs a time, a known action, and an e-mail address or a visitor.
@@ -19,7 +18,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from jobs.conform.folding import FoldResult, fold_scratch
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
-from jobs.lake import columns as C  # noqa: N812
+from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
 from jobs.privacy.emails import normalise_email
@@ -92,7 +91,9 @@ def type_events(parsed: "DataFrame", keys: "DataFrame") -> "DataFrame":
     """
     time = F.when(F.col("_time").rlike(TIME_PATTERN), F.col("_time").try_cast("timestamp"))
     person = F.coalesce(F.col("_email_normalised"), F.concat(F.lit("visitor:"), F.col("_visitor")))
-    typed = with_keys(parsed, keys).withColumns({C.EVENT_TIME: time, "_email_normalised": normalise_email(F.col("_email"))})
+    typed = with_keys(parsed, keys).withColumns(
+        {C.EVENT_TIME: time, "_email_normalised": normalise_email(F.col("_email"))}
+    )
     typed = typed.withColumns({C.SUBJECT_ID: keyed_digest(person, "subject"), C.REASON: _reason()})
     typed = typed.withColumns(
         {
@@ -207,7 +208,9 @@ def run(lake: Lake, days: Days) -> StepReport:
     with lake.scratch(lines.transform(parse_lines).transform(type_events, keys)) as scratch:
         quarantined = publish_rejects(lake, "quarantine.clicks", scratch.frame.where("reason is not null"), days)
         lines_in = lake.count("landing.clickstream", days=days)
-        check_nothing_lost("conform.clicks", lines=lines_in, understood=scratch.rows - quarantined, quarantined=quarantined)
+        check_nothing_lost(
+            "conform.clicks", lines=lines_in, understood=scratch.rows - quarantined, quarantined=quarantined
+        )
         events = Scratch(scratch.frame.where("reason is null"), scratch.rows - quarantined)
         result = fold_scratch(lake, CLICKS, events, pulled=days, finish=form_visits)
     _publish_visits(lake, result)
@@ -241,7 +244,7 @@ def _reason() -> "Column":
 
 
 def _fingerprint() -> "Column":
-    """xxHash of the canonical event; computed over the pseudonym, so that it can confirm no guessed address."""
+    """XxHash of the canonical event; computed over the pseudonym, so that it can confirm no guessed address."""
     parts = [F.coalesce(F.col(name), F.lit("\x00")) for name in (C.PAGE_PATH, C.SEARCH_TEXT)]
     fields = ("action", "product", "dwell_ms", "scroll_pct", "response_ms", "error", "app", "country", "user_agent")
     parts += [F.coalesce(F.col(f"_{name}"), F.lit("\x00")) for name in fields]

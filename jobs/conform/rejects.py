@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from jobs.errors import SophiluxError
 from jobs.lake import Days, Lake
-from jobs.lake import columns as C  # noqa: N812
+from jobs.lake import columns as C
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -119,12 +119,12 @@ def _check_unchanged(
 
 
 def _write(table: "DeltaTable", staged: Staged, partitions: Collection[str] | None) -> None:
-    from deltalake.transaction import AddAction, CommitProperties
+    from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 
     contract = staged.contract
     now = int(time.time() * 1000)
     column = contract.partition_column
-    adds = [
+    adds: list[AddAction | RemoveAction] = [
         AddAction(
             path=file.path,
             size=file.size,
@@ -135,12 +135,12 @@ def _write(table: "DeltaTable", staged: Staged, partitions: Collection[str] | No
         )
         for file in staged.files
     ]
-    replaces_part = column is not None and partitions is not None
+    replaced = [(column, "in", sorted(partitions))] if column and partitions is not None else None
     table.create_write_transaction(
         adds,
         mode="overwrite",
         schema=table.schema(),
         partition_by=[column] if column else None,
-        partition_filters=[(column, "in", sorted(partitions or ()))] if replaces_part else None,  # type: ignore[list-item]
+        partition_filters=replaced,
         commit_properties=CommitProperties(max_commit_retries=0),
     )

@@ -150,7 +150,7 @@ class Lake:
             newest_by: column that says which of two rows with one key is newer; a tie goes to ``rows``.
         """
         from pyspark.sql import Window
-        from pyspark.sql import functions as F  # noqa: N812
+        from pyspark.sql import functions as F
 
         contract = self.contracts[table]
         with storage.table_lock(self.home, table, exclusive=False):

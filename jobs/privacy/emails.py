@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 PROFILE: Final = "sophilux/1"
-PATTERN: Final = r"^[^@\s,;<>()\[\]\"\\]{1,64}@[^@\s,;<>()\[\]\"\\_.-][^@\s,;<>()\[\]\"\\_]*\.[^@\s,;<>()\[\]\"\\_.]{2,63}$"
+PATTERN: Final = (
+    r"^[^@\s,;<>()\[\]\"\\]{1,64}@[^@\s,;<>()\[\]\"\\_.-][^@\s,;<>()\[\]\"\\_]*\.[^@\s,;<>()\[\]\"\\_.]{2,63}$"
+)
 GMAIL_DOMAINS: Final = ("gmail.com", "googlemail.com")
 LONGEST: Final = 254
 

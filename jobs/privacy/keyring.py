@@ -4,6 +4,7 @@ A key is made on first use with the system's generator (256 bits). It never appe
 """
 
 import base64
+import fcntl
 import json
 import os
 import secrets
@@ -14,8 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-
-import fcntl
 
 from jobs.errors import KeyRingError
 

@@ -80,7 +80,9 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
                     e.error, e.app, e.country, e.user_agent) AS event_id
         FROM normal
     """)
-    connection.execute(f"COPY (SELECT pull_day, raw FROM parsed WHERE coalesce(is_reject, true)) TO '{home}/rejects.parquet' {WRITE}")
+    connection.execute(
+        f"COPY (SELECT pull_day, raw FROM parsed WHERE coalesce(is_reject, true)) TO '{home}/rejects.parquet' {WRITE}"
+    )
     connection.execute(f"""
         COPY (
             WITH firsts AS (
@@ -111,7 +113,9 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
     """)
 
 
-def also_viewed(connection: duckdb.DuckDBPyConnection, home: Path, *, longest: int, fewest_people: int, top: int) -> None:
+def also_viewed(
+    connection: duckdb.DuckDBPyConnection, home: Path, *, longest: int, fewest_people: int, top: int
+) -> None:
     """For each product the products most often seen in the same visit."""
     connection.execute(f"""
         COPY (

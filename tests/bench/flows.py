@@ -118,7 +118,9 @@ def print_table(results: dict[str, dict[str, dict[str, float]]]) -> None:
     print(f"\n{'step':28}" + "".join(f"{name + ' s':>10}{'GB':>7}" for name in names))
     for step in ("start", *STEPS, *OTHER_STEPS[1:]):
         cells = [results[name].get(step) for name in names]
-        row = "".join(f"{cell['seconds']:>10.2f}{cell['peak_gb']:>7.2f}" if cell else f"{'-':>10}{'-':>7}" for cell in cells)
+        row = "".join(
+            f"{cell['seconds']:>10.2f}{cell['peak_gb']:>7.2f}" if cell else f"{'-':>10}{'-':>7}" for cell in cells
+        )
         print(f"{step:28}{row}")
     totals = {name: sum(results[name][step]["seconds"] for step in STEPS) for name in names}
     print(f"{'the first four':28}" + "".join(f"{totals[name]:>10.2f}{'':>7}" for name in names))
@@ -141,7 +143,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "shop"
         print(f"Generating a shop with {EVENTS:,} clicks of {CUSTOMERS:,} customers …", flush=True)
-        write_shop(load_settings(str(home)), first_day=FIRST_DAY, days=LENGTH, customers=CUSTOMERS, events=EVENTS, seed=7)
+        write_shop(
+            load_settings(str(home)), first_day=FIRST_DAY, days=LENGTH, customers=CUSTOMERS, events=EVENTS, seed=7
+        )
         wanted = [name for name in CONTESTANTS if name not in os.environ.get("BENCH_SKIP", "").split(",")]
         print_table({name: run_contestant(name, home) for name in wanted})
 

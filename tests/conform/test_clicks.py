@@ -149,9 +149,15 @@ def test_traffic_that_does_not_count_is_flagged(lake):
     assert flags == {None: 100, clicks.TOO_FAST: 70, clicks.TOO_MANY: 2001, clicks.DECLARED_BOT: 1}
 
 
-hostile_text = st.text(max_size=30) | st.sampled_from(["a@b.co", "4111111111111111", "v1", "view", "\x00", "%40", "é@ü.de", "'\"\\"])
-hostile_value = st.none() | st.booleans() | st.integers() | st.floats() | hostile_text | st.lists(hostile_text, max_size=2)
-times = st.sampled_from(["2026-03-02T12:00:00Z", "2026-03-01T23:59:59.999Z", "2026-02-30T00:00:00Z", "9999-12-31T00:00:00Z", "0000"])
+hostile_text = st.text(max_size=30) | st.sampled_from(
+    ["a@b.co", "4111111111111111", "v1", "view", "\x00", "%40", "é@ü.de", "'\"\\"]
+)
+hostile_value = (
+    st.none() | st.booleans() | st.integers() | st.floats() | hostile_text | st.lists(hostile_text, max_size=2)
+)
+times = st.sampled_from(
+    ["2026-03-02T12:00:00Z", "2026-03-01T23:59:59.999Z", "2026-02-30T00:00:00Z", "9999-12-31T00:00:00Z", "0000"]
+)
 hostile_event = st.dictionaries(st.sampled_from([*clicks.FIELDS, "unknown"]), hostile_value, max_size=8)
 plausible_event = st.fixed_dictionaries(
     {"time": times, "visitor": st.sampled_from(["v1", "v2"]), "action": st.sampled_from(["view", "buy", "no"])},
@@ -178,4 +184,8 @@ def test_lines_in_are_rows_out_plus_duplicates_plus_quarantined(shared_lake, lin
     assert len(rows) == len({row.event_id for row in rows}) <= len(understood)
     assert all("4111111111111111" not in f"{row.page_path}{row.search_text}{row.product_id}" for row in rows)
     again = conform(shared_lake, *reversed(lines))
-    assert (again.rows_out, again.duplicates, again.quarantined) == (report.rows_out, report.duplicates, report.quarantined)
+    assert (again.rows_out, again.duplicates, again.quarantined) == (
+        report.rows_out,
+        report.duplicates,
+        report.quarantined,
+    )

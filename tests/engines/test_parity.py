@@ -59,7 +59,9 @@ def rows_of(lake, table):
 def test_both_engines_leave_the_same_rows(twins, table):
     sail, spark = (rows_of(lake, table) for lake in twins)
     only_sail, only_spark = sail - spark, spark - sail
-    assert not only_sail, f"{sum(only_sail.values())} rows on Sail only, such as {list(only_sail)[:2]} against {list(only_spark)[:2]}"
+    assert not only_sail, (
+        f"{sum(only_sail.values())} rows on Sail only, such as {list(only_sail)[:2]} against {list(only_spark)[:2]}"
+    )
     assert not only_spark
 
 

@@ -48,7 +48,9 @@ def test_bots_are_flagged_and_do_not_count(demo):
     assert count(lake, "lake.clicks", "flag = 'declared bot'") == planted.declared_bot_events
     assert count(lake, "lake.clicks", "flag like '%events%'") == planted.abusive_bot_events
     pushed = set(planted.abused_products)
-    best = {row.product_id for row in lake.read("marts.bestsellers").where("rank <= 10 and scope = 'overall'").collect()}
+    best = {
+        row.product_id for row in lake.read("marts.bestsellers").where("rank <= 10 and scope = 'overall'").collect()
+    }
     assert not best & pushed or best != pushed
 
 

@@ -57,7 +57,9 @@ def test_columns_that_differ_are_shown_beside_the_contract(lake):
     with pytest.raises(ContractError) as error:
         lake.replace(SESSIONS, sessions(lake, [(DAY, 1, 5)]).drop("flag"), partitions=[str(DAY)])
     assert "lake.sessions: the columns differ from the contract; nothing was written." in str(error.value)
-    assert "flag string                              -                                        <-- differs" in str(error.value)
+    assert "flag string                              -                                        <-- differs" in str(
+        error.value
+    )
     assert not lake.exists(SESSIONS)
 
 
@@ -106,7 +108,7 @@ def test_two_runs_of_the_same_day_at_once_leave_one(lake):
     def write(frame):
         try:
             lake.replace(SESSIONS, frame, partitions=[str(DAY)])
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             errors.append(error)
 
     threads = [threading.Thread(target=write, args=(frame,)) for frame in frames]
@@ -189,7 +191,9 @@ def test_a_kill_between_write_and_commit_loses_nothing(lake):
 def tiny_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], check=False, capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("mounting a small disk needs root")
     yield disk
