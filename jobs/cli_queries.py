@@ -68,7 +68,8 @@ def rewrite(text: str, contracts: Mapping[str, Contract]) -> tuple[str, list[str
     if FILES.search(bare):
         message = "Queries name tables, not files; 'sophilux tables' lists them."
         raise UsageError(message)
-    known, found = set(contracts), list[str]()
+    known = set(contracts)
+    found: list[str] = []
 
     def place_view(match: re.Match[str]) -> str:
         table = f"{match['zone']}.{match['name']}".lower() if match["zone"] else ""

@@ -65,9 +65,7 @@ class LiveAirflow:
 
     def wait_for_dags(self, dag_ids: set[str], seconds: float) -> None:
         def found() -> bool:
-            with suppress(URLError, ConnectionError, TimeoutError):
-                return dag_ids <= {dag["dag_id"] for dag in self.get("/api/v2/dags")["dags"]}
-            return False
+            return dag_ids <= {dag["dag_id"] for dag in self.get("/api/v2/dags")["dags"]}
 
         self._wait(found, seconds, "the DAGs to show")
 
@@ -88,8 +86,12 @@ class LiveAirflow:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
 
     def _wait(self, is_done, seconds: float, what: str) -> None:
+        """Ask once a second; an API server that is still starting, or busy, is asked again."""
         end = time.monotonic() + seconds
-        while not is_done():
+        while True:
+            with suppress(URLError, ConnectionError, TimeoutError):
+                if is_done():
+                    return
             assert self._process.poll() is None, f"Airflow ended while waiting for {what}:\n{self.tail()}"
             assert time.monotonic() < end, f"waited {seconds} s for {what}:\n{self.tail()}"
             time.sleep(1)
@@ -99,7 +101,7 @@ class LiveAirflow:
             self._token = self._call("/auth/token")["access_token"]
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.url + path, data=data, headers=headers), timeout=10) as answer:
+        with urlopen(Request(self.url + path, data=data, headers=headers), timeout=60 if body else 10) as answer:
             return json.load(answer)
 
 

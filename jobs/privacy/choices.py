@@ -1,0 +1,44 @@
+"""What people asked for themselves, laid over what their account says; the newer of the two holds.
+
+A choice is made with one address and holds for the person: for every address of the same account.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from jobs.lake import columns as C
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ADS: Final = "ads"
+PERSONALISATION: Final = "personalisation"
+FLAGS: Final = {ADS: C.ADS_OPT_OUT, PERSONALISATION: C.PERSONALISATION_OPT_OUT}
+
+
+def apply_choices(subjects: "DataFrame", choices: "DataFrame") -> "DataFrame":
+    """Subjects with the opt-outs that hold now.
+
+    Args:
+        subjects: one row per subject, in the columns of ``lake.subjects``.
+        choices: one row per subject and purpose, in the columns of ``ledger.choices``.
+
+    Returns:
+        The same rows; ``ads_opt_out`` and ``personalisation_opt_out`` follow the person's latest choice where it is
+        newer than the row.
+    """
+    asked = choices.join(subjects.select(C.SUBJECT_ID, C.PERSON_ID), C.SUBJECT_ID, how="inner")
+    newest_first = Window.partitionBy(C.PERSON_ID, C.PURPOSE).orderBy(F.desc(C.ASKED_AT), F.desc(C.IS_OPT_OUT))
+    latest = asked.withColumn("_place", F.row_number().over(newest_first)).where("_place = 1")
+    chosen = subjects
+    for purpose, flag in FLAGS.items():
+        of_purpose = latest.where(F.col(C.PURPOSE) == purpose)
+        answers = of_purpose.select(
+            C.PERSON_ID, F.col(C.IS_OPT_OUT).alias("_answer"), F.col(C.ASKED_AT).alias("_asked")
+        )
+        is_newer = F.coalesce(F.col("_asked") >= F.col(C.UPDATED_AT), F.lit(False))
+        holds = F.when(is_newer, F.col("_answer")).otherwise(F.col(flag))
+        chosen = chosen.join(answers, C.PERSON_ID, how="left").withColumn(flag, holds).select(*subjects.columns)
+    return chosen

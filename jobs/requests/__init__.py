@@ -1,0 +1,1 @@
+"""What customers ask for: today their choices about ads and personalisation."""
