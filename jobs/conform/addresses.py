@@ -42,8 +42,8 @@ def carrier_source(carrier: "Column") -> "Column":
 def unpack_reports(versions: "DataFrame") -> "DataFrame":
     """The reports that stored versions stand for.
 
-    The report that opens a person's earliest version takes the version's content, because the versions it inherited
-    from may be past their retention.
+    A person's earliest report takes its version's content, because the versions it inherited from may be past their
+    retention.
 
     Args:
         versions: rows of ``vault.addresses``, all of a person's.
@@ -51,13 +51,13 @@ def unpack_reports(versions: "DataFrame") -> "DataFrame":
     Returns:
         One row per report: ``subject_id, valid_from, source, order_id`` and the fields as the source gave them.
     """
-    in_order = Window.partitionBy(C.SUBJECT_ID).orderBy(C.VALID_FROM, F.col(C.VALID_TO).asc_nulls_last(), C.VERSION_ID)
-    numbered = versions.withColumn("_place", F.row_number().over(in_order))
-    reports = numbered.withColumn("_report", F.explode(F.from_json(C.REPORTS, STORED_REPORTS)))
-    is_same = (F.col("_report._at") == F.unix_micros(C.VALID_FROM)) & (F.col("_report.source") == F.col(C.SOURCE))
-    opens_history = (F.col("_place") == 1) & is_same
+    reports = versions.withColumn("_report", F.explode(F.from_json(C.REPORTS, STORED_REPORTS)))
+    told = F.to_json(F.struct(*(f"_report.{name}" for name in REPORT)))
+    in_time = Window.partitionBy(C.SUBJECT_ID).orderBy("_report._at", "_report.source", "_told")
+    numbered = reports.withColumn("_told", told).withColumn("_place", F.row_number().over(in_time))
+    opens_history = F.col("_place") == 1
     fields = [F.when(opens_history, F.col(n)).otherwise(F.col(f"_report.{n}")).alias(n) for n in FIELDS]
-    return reports.select(
+    return numbered.select(
         C.SUBJECT_ID,
         F.timestamp_micros("_report._at").alias(C.VALID_FROM),
         F.col("_report.source").alias(C.SOURCE),

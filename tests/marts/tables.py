@@ -20,8 +20,12 @@ _FILLERS = {
 
 
 def fill(lake: Lake, table: str, rows: list[dict]) -> None:
-    """Replace a table by rows; required columns that a row leaves out get a filler, others null."""
+    """Replace a table by rows; required columns that a row leaves out get a filler, others null.
+
+    Short names of people become pseudonyms, see :func:`name_of`.
+    """
     contract = lake.contracts[table]
+    rows = [row | {"subject_id": pseudonym(row["subject_id"])} if row.get("subject_id") else row for row in rows]
     full = [
         tuple(
             row.get(column.name, _FILLERS.get(column.type) if column.required else None) for column in contract.columns
@@ -29,6 +33,14 @@ def fill(lake: Lake, table: str, rows: list[dict]) -> None:
         for row in rows
     ]
     lake.replace(table, lake.session.createDataFrame(full, contract.engine_schema()))
+
+
+def pseudonym(name: str) -> str:
+    return name.encode().hex().ljust(32, "0")
+
+
+def name_of(subject_id: str) -> str:
+    return bytes.fromhex(subject_id).rstrip(b"\0").decode()
 
 
 def at(day: date, minute: int = 0) -> datetime:

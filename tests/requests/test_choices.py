@@ -1,0 +1,61 @@
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from jobs.errors import UsageError
+from jobs.privacy.choices import apply_choices
+from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.requests.choices import CHOICES, record_choice
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def subjects(lake, *rows):
+    """lake.subjects from (subject_id, person_id, ads_opt_out, personalisation_opt_out)."""
+    full = [(subject, 1, person, "DE", date(2000, 1, 1), ads, personal, None, NOON) for subject, person, ads, personal in rows]
+    return lake.session.createDataFrame(full, lake.contracts["lake.subjects"].engine_schema())
+
+
+def choices(lake, *rows):
+    """ledger.choices from (subject_id, purpose, is_opt_out, hours after noon)."""
+    full = [(subject, 1, purpose, out, NOON + timedelta(hours=hours)) for subject, purpose, out, hours in rows]
+    return lake.session.createDataFrame(full, lake.contracts[CHOICES].engine_schema())
+
+
+def flags(frame):
+    return {row.subject_id: (row.ads_opt_out, row.personalisation_opt_out) for row in frame.collect()}
+
+
+def test_a_choice_holds_for_every_address_of_the_person(lake):
+    rows = subjects(lake, ("a", "p", False, False), ("b", "p", False, False), ("c", "q", False, False))
+    held = rows.transform(apply_choices, choices(lake, ("a", "ads", True, 1)))
+    assert flags(held) == {"a": (True, False), "b": (True, False), "c": (False, False)}
+
+
+def test_the_latest_choice_holds(lake):
+    rows = subjects(lake, ("a", "p", True, False), ("b", "p", True, False))
+    asked = choices(lake, ("a", "ads", False, 1), ("b", "ads", True, 2), ("a", "personalisation", True, 1))
+    assert flags(rows.transform(apply_choices, asked)) == {"a": (True, True), "b": (True, True)}
+    opted_in = choices(lake, ("a", "ads", False, 3), ("b", "ads", True, 2))
+    assert flags(rows.transform(apply_choices, opted_in)) == {"a": (False, False), "b": (False, False)}
+
+
+def test_a_newer_account_row_wins_over_an_older_choice(lake):
+    rows = subjects(lake, ("a", "p", True, False))
+    assert flags(rows.transform(apply_choices, choices(lake, ("a", "ads", False, -1)))) == {"a": (True, False)}
+
+
+def test_recording_keeps_the_pseudonym_and_not_the_address(lake):
+    known = record_choice(lake, " Jane@Example.com ", purpose="ads", is_opt_out=True, asked_at=NOON)
+    assert not known
+    record_choice(lake, "jane@example.com", purpose="ads", is_opt_out=False, asked_at=NOON + timedelta(days=1))
+    (row,) = lake.read(CHOICES).collect()
+    assert (len(row.subject_id), row.purpose, row.is_opt_out) == (32, "ads", False)
+    assert KeyRing(lake.settings.keyring).key(SUBJECT).secret
+
+
+@pytest.mark.parametrize(("address", "purpose"), [("nobody", "ads"), ("a@b.co", "mail")])
+def test_what_cannot_be_recorded_is_told_without_the_address(lake, address, purpose):
+    with pytest.raises(UsageError) as error:
+        record_choice(lake, address, purpose=purpose, is_opt_out=True, asked_at=NOON)
+    assert address not in str(error.value)
