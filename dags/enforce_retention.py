@@ -8,7 +8,7 @@ Every Sunday: a plan of what has outlived the period in its table's contract, th
 | writes | any table with a retention period, `ledger.retention_runs` |
 
 **Run again**: clear the run, or `airflow dags trigger enforce_retention --conf '{"day": "2024-01-31"}'`; ages count up
-to that day. What is gone stays gone, a second run finds nothing. To look only: `sophilux run retention.ages --help`.
+to that day. What is gone stays gone, a second run finds nothing. To look only: `sophilux retention --dry-run`.
 
 **Backfill**: never needed; the next run catches up with everything.
 

@@ -125,7 +125,20 @@ def current_day() -> date:
     """The day that the running task processes."""
     context = get_current_context()
     run = context["dag_run"]
-    return day_of_run(context["params"], run.partition_key, run.logical_date)
+    day = day_of_run(context["params"], run.partition_key, run.logical_date)
+    return check_past(day, run.run_after)
+
+
+def check_past(day: date, run_after: datetime) -> date:
+    """The day, unless the run is due before it.
+
+    Raises:
+        UsageError: the day is still to come; retention would delete rows that are within their term today.
+    """
+    if day > run_after.date():
+        message = f"The run's day must not be after {run_after:%Y-%m-%d}, when it was due, got {day}."
+        raise UsageError(message)
+    return day
 
 
 def day_of_run(params: Mapping[str, Any], partition_key: str | None, logical_date: datetime | None) -> date:

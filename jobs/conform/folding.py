@@ -61,7 +61,7 @@ def fold(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: Days, newest_
     """
     key = lake.contracts[table].key
     with lake.scratch(new_rows) as scratch:
-        also = list_days_of_keys(lake, table, scratch.frame)
+        also = list_days_of_keys(lake, table, scratch.frame, pulled=pulled)
         return fold_scratch(
             lake,
             table,
@@ -72,10 +72,11 @@ def fold(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: Days, newest_
         )
 
 
-def list_days_of_keys(lake: Lake, table: str, new_rows: "DataFrame") -> tuple[date, ...]:
-    """Days in which the table holds rows of the same keys, such as the day an order was moved away from."""
+def list_days_of_keys(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: Days) -> tuple[date, ...]:
+    """Days in which other pulls put rows of the same keys, such as the day an order was moved away from."""
     key = list(lake.contracts[table].key)
-    held = lake.read(table).join(new_rows.select(*key).distinct(), on=key, how="left_semi")
+    of_others = lake.read(table).where(~F.col(C.PULL_DAY).between(pulled.first, pulled.last))
+    held = of_others.join(new_rows.select(*key).distinct(), on=key, how="left_semi")
     return tuple(row[C.DAY] for row in held.select(C.DAY).distinct().collect())
 
 

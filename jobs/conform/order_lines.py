@@ -125,8 +125,8 @@ def list_days_to_move(lines: "DataFrame", orders: "DataFrame") -> tuple[date, ..
     """Days that lines must leave or enter because their order changed.
 
     Args:
-        lines: ``lake.order_lines``.
-        orders: orders of a pull.
+        lines: rows of ``lake.order_lines``.
+        orders: rows of ``lake.orders``, one per order.
     """
     beside = lines.join(orders, on=lines[C.ORDER_ID] == orders[C.ORDER_ID], how="inner")
     moved = beside.where(differs(lines, orders, OF_THE_ORDER))
@@ -152,8 +152,9 @@ def _fold(lake: Lake, valid: Scratch, orders: "DataFrame", days: Days, *, rows_i
     def finish(lines: "DataFrame") -> "DataFrame":
         return keep_newest(lines, key=key, newest_by=C.PULL_DAY).transform(follow_orders, orders)
 
-    pulled_orders = orders.where(F.col(C.PULL_DAY).between(days.first, days.last))
-    moved = list_days_to_move(lake.read(ORDER_LINES), pulled_orders)
-    also = {*moved, *list_days_of_keys(lake, ORDER_LINES, valid.frame)}
+    from_pull = F.col(C.PULL_DAY).between(days.first, days.last)
+    lines_of_others = lake.read(ORDER_LINES).where(~from_pull)
+    moved = list_days_to_move(lines_of_others, orders.where(from_pull))
+    also = {*moved, *list_days_of_keys(lake, ORDER_LINES, valid.frame, pulled=days)}
     result = fold_scratch(lake, ORDER_LINES, valid, pulled=days, finish=finish, also=also)
     return StepReport(rows_in, result.rows, result.duplicates, quarantined)

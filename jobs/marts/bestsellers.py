@@ -53,8 +53,8 @@ def take_off_sale_day(returns: "DataFrame", orders: "DataFrame") -> "DataFrame":
 
 def net_sales(sales: "DataFrame", returns: "DataFrame") -> "DataFrame":
     """One row per day, product, country and hash of the person with net units, net revenue and whether they bought."""
-    sold = _select_movements(sales, sign=1).withColumn(_BOUGHT, F.lit(True))
-    came_back = _select_movements(returns, sign=-1).withColumn(_BOUGHT, F.lit(False))
+    sold = _select_movements(sales, F.col(C.QUANTITY)).withColumn(_BOUGHT, F.lit(True))
+    came_back = _select_movements(returns, -F.col(C.QUANTITY)).withColumn(_BOUGHT, F.lit(False))
     by_person = sold.unionByName(came_back).groupBy(C.DAY, C.PRODUCT_ID, C.COUNTRY, _BUYER)
     return by_person.agg(*_sums(), F.max(_BOUGHT).alias(_BOUGHT))
 
@@ -148,11 +148,10 @@ def _sale_day() -> "Column":
     return F.coalesce(F.col(C.SALE_DAY), F.col(C.DAY))
 
 
-def _select_movements(lines: "DataFrame", *, sign: int) -> "DataFrame":
-    units = (F.col(C.QUANTITY) * sign).alias(C.UNITS)
-    revenue = (F.col(C.QUANTITY) * F.col(C.UNIT_PRICE) * sign).cast("decimal(18,2)").alias(C.REVENUE)
+def _select_movements(lines: "DataFrame", units: "Column") -> "DataFrame":
+    revenue = (units * F.col(C.UNIT_PRICE)).cast("decimal(18,2)").alias(C.REVENUE)
     buyer = F.when(F.col(C.SUBJECT_ID).isNotNull(), F.xxhash64(C.SUBJECT_ID)).alias(_BUYER)
-    return lines.select(C.DAY, C.PRODUCT_ID, C.COUNTRY, buyer, units, revenue)
+    return lines.select(C.DAY, C.PRODUCT_ID, C.COUNTRY, buyer, units.alias(C.UNITS), revenue)
 
 
 def _sums() -> "tuple[Column, Column]":

@@ -20,8 +20,7 @@ from jobs.errors import KeyRingError
 
 KEY_BYTES: Final = 32
 SUBJECT: Final = "subject"
-PERSON: Final = "person"
-VISITOR: Final = "visitor"
+FIELDS: Final = frozenset({"purpose", "id", "destroyed_at", "secret"})
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,13 @@ class KeyRing:
             message = f"The key ring {self._path} may be read by others (mode {mode:04o}); run 'chmod 600' on it."
             raise KeyRingError(message)
         try:
-            entries: list[dict[str, Any]] = json.loads(self._path.read_text(encoding="utf-8"))["keys"]
-        except (ValueError, KeyError, TypeError):
+            entries = json.loads(self._path.read_text(encoding="utf-8"))["keys"]
+            if not all(FIELDS <= entry.keys() for entry in entries):
+                raise KeyError
+        except (ValueError, KeyError, TypeError, AttributeError):
             message = f"{self._path} is not a key ring (JSON with 'keys'); restore it from your backup."
             raise KeyRingError(message) from None
-        return entries
+        return list(entries)
 
     def _write(self, entries: list[dict[str, Any]]) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -50,7 +50,7 @@ class LiveAirflow:
         with suppress(psutil.NoSuchProcess):
             family = [*psutil.Process(self._process.pid).children(recursive=True), psutil.Process(self._process.pid)]
             self._process.send_signal(signal.SIGINT)
-            _, alive = psutil.wait_procs(family, timeout=20)
+            _, alive = psutil.wait_procs(family, timeout=30)
             for process in alive:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()

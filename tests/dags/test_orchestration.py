@@ -29,6 +29,15 @@ def test_a_run_without_a_proper_day_is_refused(params, key):
         day_of_run(params, key, None)
 
 
+def test_a_day_to_come_is_refused():
+    from jobs.orchestration import check_past
+
+    due = datetime(2024, 2, 1, 0, 0, tzinfo=UTC)
+    assert check_past(date(2024, 2, 1), due) == date(2024, 2, 1)
+    with pytest.raises(UsageError, match="must not be after 2024-02-01"):
+        check_past(date(2024, 2, 2), due)
+
+
 def test_a_scheduled_run_is_for_the_day_before(airflow_home):
     from airflow.timetables.base import TimeRestriction
 
