@@ -109,7 +109,14 @@ FLOWS: tuple[Flow, ...] = (
     Flow(
         "export_audiences",
         "A package of advertising identifiers for every partner",
-        (Step("exports.packages", "Packages of all partners", ("lake.subjects", "lake.clicks"), ("ledger.exports",)),),
+        (
+            Step(
+                "exports.packages",
+                "Packages of all partners",
+                ("lake.subjects", "lake.clicks", "ledger.choices"),
+                ("ledger.exports",),
+            ),
+        ),
     ),
     Flow(
         "enforce_retention",

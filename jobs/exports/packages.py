@@ -20,6 +20,7 @@ from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
 from jobs.lake.packages import PackageFile, write_package_file
 from jobs.lake.reports import StepReport
+from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import REASONS, add_exclusion, keep_eligible
 from jobs.privacy.keyring import Key, KeyRing, partner_purpose
 from jobs.privacy.pseudonyms import key_relation
@@ -54,7 +55,8 @@ def export_partner(lake: Lake, partner: Partner, day: date) -> dict[str, Any]:
     Raises:
         KeyRingError: the partner's key of the epoch was destroyed.
     """
-    subjects, clicks = lake.read("lake.subjects"), lake.read("lake.clicks")
+    subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
+    clicks = lake.read("lake.clicks")
     segments = audiences.find_segments(clicks, lake.read("lake.products"), subjects, day=day)
     installs = audiences.find_installs(clicks, subjects, day=day)
     key = KeyRing(lake.settings.keyring).key(partner_purpose(partner.name, name_epoch(day)))

@@ -61,7 +61,7 @@ def net_sales(sales: "DataFrame", returns: "DataFrame") -> "DataFrame":
 
 def sum_periods(movements: "DataFrame", calendar: "DataFrame") -> "DataFrame":
     """One row per period and product, overall (``country`` null) and per country: net units, revenue, buyers."""
-    periods = movements.join(F.broadcast(calendar), C.DAY, how="inner")
+    periods = F.broadcast(calendar).join(movements, C.DAY, how="inner")
     both = periods.withColumn(_BY_COUNTRY, F.explode(F.array(F.lit(False), F.lit(True))))
     scoped = both.where(~F.col(_BY_COUNTRY) | F.col(C.COUNTRY).isNotNull())
     country = F.when(F.col(_BY_COUNTRY), F.col(C.COUNTRY)).alias(C.COUNTRY)
@@ -98,21 +98,25 @@ def rank_products(places: "DataFrame") -> "DataFrame":
 
 def name_periods(places: "DataFrame", periods: "DataFrame") -> "DataFrame":
     """Places of the named periods, in the contract's columns; other periods served only for ``previous_rank``."""
-    return places.join(F.broadcast(periods), ORDINAL, how="inner").select(
-        C.PERIOD_ID,
-        C.PERIOD,
-        C.PERIOD_START,
-        C.SCOPE,
-        C.SCOPE_VALUE,
-        C.PRODUCT_ID,
-        C.PRODUCT_NAME,
-        C.CATEGORY,
-        C.UNITS,
-        F.col(C.REVENUE).cast("decimal(18,2)").alias(C.REVENUE),
-        C.BUYERS,
-        C.RANK,
-        C.PREVIOUS_RANK,
-        C.RANK_CHANGE,
+    return (
+        F.broadcast(periods)
+        .join(places, ORDINAL, how="inner")
+        .select(
+            C.PERIOD_ID,
+            C.PERIOD,
+            C.PERIOD_START,
+            C.SCOPE,
+            C.SCOPE_VALUE,
+            C.PRODUCT_ID,
+            C.PRODUCT_NAME,
+            C.CATEGORY,
+            C.UNITS,
+            F.col(C.REVENUE).cast("decimal(18,2)").alias(C.REVENUE),
+            C.BUYERS,
+            C.RANK,
+            C.PREVIOUS_RANK,
+            C.RANK_CHANGE,
+        )
     )
 
 

@@ -121,7 +121,9 @@ def rank_neighbours(items: "DataFrame", recipe: Recipe) -> "DataFrame":
         products.select(F.col(_ITEM).alias(side), F.struct(C.PRODUCT_ID, _WEIGHT).alias(f"{side}_product"))
         for side in (_A, _B)
     ]
-    described = pairs.join(F.broadcast(sides[0]), _A, how="inner").join(F.broadcast(sides[1]), _B, how="inner")
+    # The small side comes first: the embedded engine keeps the first one in memory and takes no hint.
+    with_own = F.broadcast(sides[0]).join(pairs, _A, how="inner")
+    described = F.broadcast(sides[1]).join(with_own, _B, how="inner")
     both_ways = described.select(BASKETS, PEOPLE, F.explode(F.array(*_mirror_pair())).alias(_MIRROR))
     scored = both_ways.select(
         F.col(_MIRROR)["own"][C.PRODUCT_ID].alias(C.PRODUCT_ID),

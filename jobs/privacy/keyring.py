@@ -79,7 +79,7 @@ class KeyRing:
             raise KeyRingError(message)
         try:
             entries = json.loads(self._path.read_text(encoding="utf-8"))["keys"]
-            if not all(FIELDS <= entry.keys() for entry in entries):
+            if not all(entry.keys() >= FIELDS for entry in entries):
                 raise KeyError
         except (ValueError, KeyError, TypeError, AttributeError):
             message = f"{self._path} is not a key ring (JSON with 'keys'); restore it from your backup."

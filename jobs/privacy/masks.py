@@ -1,8 +1,8 @@
 """Payment-card numbers and e-mail addresses taken out of free text and URLs.
 
-A card number is 13 to 19 digits, also written with single spaces or hyphens between them, that passes the Luhn
-check (ISO/IEC 7812-1, annex B). In a longer run of digits any such stretch counts, so a long number that is no card may
-be masked as well; the other way round would let a card through that has a digit beside it. Percent-encoding is undone first, so that ``%40`` hides no address.
+A card number is 13 to 19 digits, also written with single spaces or hyphens between them, that passes the Luhn check
+(ISO/IEC 7812-1, annex B). In a longer run of digits any such stretch counts, so a long number that is no card may be
+masked as well; the other way round would let a card through that has a digit beside it. ``%40`` counts as ``@``.
 """
 
 from functools import reduce

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli import app
+from jobs.cli.commands import app
 
 DAY = "2024-01-31"
 COMMANDS = ("demo", "sample", "flows", "run", "tables", "show", "sql", "quality", "export", "retention")
@@ -187,7 +187,7 @@ def test_retention_only_lists_until_it_is_told_to_apply(home):
 
 
 def run_process(*args):
-    command = [sys.executable, "-c", "from jobs.cli import main; main()", *args]
+    command = [sys.executable, "-c", "from jobs.cli.commands import main; main()", *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from jobs.cli_output import Format, format_size, print_rows
+from jobs.cli.output import Format, format_size, print_rows
 
 ROW = {"text": 'a,"b"\nc', "number": -1, "money": Decimal("1.50"), "day": date(2024, 1, 31), "none": None}
 ROW |= {"at": datetime(2024, 1, 31, 10, tzinfo=UTC), "formula": "=1+1", "raw": b"\x01"}

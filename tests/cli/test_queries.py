@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.cli_queries import check_readable, query, rewrite
+from jobs.cli.queries import check_readable, query, rewrite
 from jobs.errors import UsageError
 
 

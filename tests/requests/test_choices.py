@@ -3,6 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from jobs.errors import UsageError
+from jobs.exports.packages import export_partner
+from jobs.exports.partners import Partner
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
 from jobs.requests.choices import CHOICES, record_choice
@@ -12,7 +14,10 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 def subjects(lake, *rows):
     """lake.subjects from (subject_id, person_id, ads_opt_out, personalisation_opt_out)."""
-    full = [(subject, 1, person, "DE", date(2000, 1, 1), ads, personal, None, NOON) for subject, person, ads, personal in rows]
+    full = [
+        (subject, 1, person, "DE", date(2000, 1, 1), ads, personal, None, NOON)
+        for subject, person, ads, personal in rows
+    ]
     return lake.session.createDataFrame(full, lake.contracts["lake.subjects"].engine_schema())
 
 
@@ -59,3 +64,21 @@ def test_what_cannot_be_recorded_is_told_without_the_address(lake, address, purp
     with pytest.raises(UsageError) as error:
         record_choice(lake, address, purpose=purpose, is_opt_out=True, asked_at=NOON)
     assert address not in str(error.value)
+
+
+def test_whoever_opts_out_is_in_no_export_from_then_on(lake):
+    subject_id = record_and_read(lake, "jane@example.com", is_opt_out=False)
+    lake.replace("lake.subjects", subjects(lake, (subject_id, "p", False, False), ("f" * 32, "q", False, False)))
+    partner = Partner("adnet", ("all",))
+    assert audience_rows(lake, partner) == 2
+    record_choice(lake, "Jane@Example.com", purpose="ads", is_opt_out=True, asked_at=NOON + timedelta(days=2))
+    assert audience_rows(lake, partner) == 1
+
+
+def record_and_read(lake, address, *, is_opt_out):
+    record_choice(lake, address, purpose="ads", is_opt_out=is_opt_out, asked_at=NOON)
+    return lake.read(CHOICES).collect()[0].subject_id
+
+
+def audience_rows(lake, partner):
+    return export_partner(lake, partner, date(2026, 3, 5))["files"]["audience.parquet"]["rows"]

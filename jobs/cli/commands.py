@@ -1,5 +1,6 @@
 """The command line ``sophilux``; engines are loaded by the commands that need one, so that ``--help`` is fast."""
 
+import sys
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from jobs.cli_errors import OneLineErrors
-from jobs.cli_lake import check_sources, describe_table, open_lake
-from jobs.cli_output import Format, format_size, print_rows, working
+from jobs.cli.errors import OneLineErrors
+from jobs.cli.lake import check_sources, describe_table, open_lake
+from jobs.cli.output import Format, format_size, print_rows, working
 from jobs.errors import SourceError, UsageError
 
 SAMPLES: Final = {
@@ -17,6 +18,8 @@ SAMPLES: Final = {
     "olist": ("pull_purchases", date(2016, 9, 1), date(2018, 11, 30)),
     "taobao": ("pull_clickstream", date(2017, 11, 25), date(2017, 11, 27)),
 }
+
+WISHES: Final = {"opt-out": True, "opt-in": False}
 
 app = typer.Typer(
     name="sophilux",
@@ -164,7 +167,7 @@ def show(
     home: Home = None,
 ) -> None:
     """Show the first rows of a table, by its key."""
-    from jobs.cli_queries import check_readable
+    from jobs.cli.queries import check_readable
 
     with open_lake(home) as lake:
         contract = lake.contracts[table]
@@ -186,7 +189,7 @@ def sql(
     home: Home = None,
 ) -> None:
     """Run a query over the tables; nothing can be changed by it."""
-    from jobs.cli_queries import query
+    from jobs.cli.queries import query
 
     with open_lake(home) as lake, working("running the query"):
         found = query(lake, text, restricted=restricted).limit(limit + 1).toArrow()
@@ -225,6 +228,25 @@ def export(
         print_rows(rows, ("file", "rows", "size"))
         kept_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest["excluded"].items())
         typer.echo(f"\nKept out: {kept_out}. Package: {lake.home}/{package_folder(partner, day)}")
+
+
+@app.command(epilog="Example: sophilux request opt-out --email jane@example.com")
+def request(
+    wish: Annotated[str, typer.Argument(metavar="WISH", help="opt-out or opt-in.")],
+    email: Annotated[str, typer.Option(help="The address the person wrote with; - reads it from standard input.")],
+    purpose: Annotated[str, typer.Option(help="ads or personalisation.")] = "ads",
+    home: Home = None,
+) -> None:
+    """Record what a person asks for; it holds for all their addresses from the next export and marts on."""
+    if wish not in WISHES:
+        message = f"There is no request {wish!r}; there are {', '.join(WISHES)}."
+        raise UsageError(message)
+    with open_lake(home) as lake:
+        from jobs.requests.choices import record_choice
+
+        address = sys.stdin.readline().strip() if email == "-" else email
+        known = record_choice(lake, address, purpose=purpose, is_opt_out=WISHES[wish], asked_at=datetime.now(UTC))
+    typer.echo("Recorded." if known else "Recorded, though no account with this address is known yet.")
 
 
 @app.command(epilog="Example: sophilux retention --dry-run --day 2024-06-30")

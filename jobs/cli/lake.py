@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.cli_output import format_size
+from jobs.cli.output import format_size
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
