@@ -100,10 +100,22 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "marts.recommended_for_you",
                 "Recommendations per person",
-                ("lake.clicks", "lake.order_lines", "lake.subjects", "marts.also_bought", "marts.also_viewed"),
+                (
+                    "lake.clicks",
+                    "lake.order_lines",
+                    "lake.subjects",
+                    "ledger.choices",
+                    "marts.also_bought",
+                    "marts.also_viewed",
+                ),
                 ("marts.recommended_for_you",),
             ),
-            Step("marts.recently_viewed", "Latest products per person", ("lake.clicks",), ("marts.recently_viewed",)),
+            Step(
+                "marts.recently_viewed",
+                "Latest products per person",
+                ("lake.clicks", "lake.subjects", "ledger.choices"),
+                ("marts.recently_viewed",),
+            ),
         ),
     ),
     Flow(

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy.choices import apply_choices
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def build_recently_viewed(clicks: "DataFrame", subjects: "DataFrame", *, as_of: 
 def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
-    rows = build_recently_viewed(lake.read(CLICKS, days=window), lake.read("lake.subjects"), as_of=days.last)
+    subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
+    rows = build_recently_viewed(lake.read(CLICKS, days=window), subjects, as_of=days.last)
     staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: nobody viewed a product in {window}."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

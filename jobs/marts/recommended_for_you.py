@@ -19,6 +19,7 @@ from jobs.lake.reports import StepReport
 from jobs.marts.also_viewed import PRODUCT_ACTIONS
 from jobs.marts.purchases import keep_sales
 from jobs.marts.recently_viewed import drop_unwilling
+from jobs.privacy.choices import apply_choices
 from jobs.privacy.pseudonyms import subject_bucket
 from jobs.quality import gate
 
@@ -140,7 +141,7 @@ def build_recommended(
 def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
-    subjects = lake.read(SUBJECTS)
+    subjects = lake.read(SUBJECTS).transform(apply_choices, lake.read("ledger.choices"))
     all_sales = lake.read(ORDER_LINES).transform(keep_sales, lake.read("lake.orders"), lake.read("lake.products"))
     sales = all_sales.where(F.col(C.DAY) <= days.last)
     interactions = select_interactions(lake.read(CLICKS, days=window), sales.where(F.col(C.DAY) >= window.first))
