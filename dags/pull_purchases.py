@@ -39,5 +39,6 @@ with DAG(
     conform_order_lines = step_task("conform.order_lines")
     conform_returns = step_task("conform.returns")
 
-    sources_purchases >> [conform_customers, conform_products, conform_orders]
+    sources_purchases >> [conform_customers, conform_products]
+    conform_customers >> conform_orders
     conform_orders >> [conform_order_lines, conform_returns]

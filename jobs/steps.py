@@ -54,10 +54,22 @@ FLOWS: tuple[Flow, ...] = (
                 "conform.customers",
                 "Accounts split into vault and pseudonyms",
                 ("landing.customers", "landing.customer_emails"),
-                ("vault.customers", "vault.identities", "vault.addresses", "lake.subjects", "quarantine.customers"),
+                (
+                    "vault.customers",
+                    "vault.identities",
+                    "vault.addresses",
+                    "lake.subjects",
+                    "quarantine.customers",
+                    "quarantine.customer_emails",
+                ),
             ),
             Step("conform.products", "The catalogue", ("landing.products",), ("lake.products", "quarantine.products")),
-            Step("conform.orders", "Orders by day", ("landing.orders",), ("lake.orders", "quarantine.orders")),
+            Step(
+                "conform.orders",
+                "Orders by day",
+                ("landing.orders", "vault.customers"),
+                ("lake.orders", "quarantine.orders"),
+            ),
             Step(
                 "conform.order_lines",
                 "Order lines by day of their order",
@@ -67,7 +79,7 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "conform.returns",
                 "Returns by day, with the day of the sale where it is known",
-                ("landing.returns", "lake.orders"),
+                ("landing.returns", "lake.orders", "vault.customers"),
                 ("lake.returns", "quarantine.returns"),
             ),
         ),

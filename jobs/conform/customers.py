@@ -96,7 +96,10 @@ def type_emails(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") 
         One row per row: the columns of ``vault.identities``, ``pull_day``, ``row_no``, ``reason`` and ``raw``.
     """
     typed = with_keys(landing, keys).select(
-        *_identify(), F.lit(False).alias(C.IS_PRIMARY), row_as_text(landing).alias(C.RAW)
+        *_identify(),
+        F.lit(False).alias(C.IS_PRIMARY),
+        F.lit(None).cast("timestamp").alias(C.CLOSED_AT),
+        row_as_text(landing).alias(C.RAW),
     )
     known = accounts.select(C.CUSTOMER_ID, F.lit(True).alias("_is_known"))
     broken = {**_broken_identity(), UNKNOWN_CUSTOMER: F.col("_is_known").isNull()}
@@ -105,14 +108,14 @@ def type_emails(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") 
 
 
 def mark_primary(identities: "DataFrame", accounts: "DataFrame") -> "DataFrame":
-    """Identities with ``is_primary`` true for the one that is its account's own address.
+    """Identities as their accounts are now: ``is_primary`` for the account's own address, and when it was closed.
 
     Args:
         identities: rows of ``vault.identities``.
         accounts: ``vault.customers``.
     """
-    own = accounts.select(C.CUSTOMER_ID, F.col(C.SUBJECT_ID).alias("_own"))
-    beside = identities.join(own, on=C.CUSTOMER_ID, how="left")
+    own = accounts.select(C.CUSTOMER_ID, F.col(C.SUBJECT_ID).alias("_own"), C.CLOSED_AT)
+    beside = identities.drop(C.CLOSED_AT).join(own, on=C.CUSTOMER_ID, how="left")
     return beside.withColumn(C.IS_PRIMARY, F.col(C.SUBJECT_ID).eqNullSafe(F.col("_own"))).drop("_own")
 
 
