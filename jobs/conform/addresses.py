@@ -156,7 +156,9 @@ def _group_versions(reports: "DataFrame") -> "DataFrame":
     numbered = content.withColumn("_starts", (~is_same).cast("int")).withColumn(
         "_version", F.sum("_starts").over(running)
     )
-    first = F.min(F.struct("_order", "_at", C.SOURCE, C.ORDER_ID, *FIELDS)).alias("_first")
     kept = F.to_json(F.transform(F.sort_array(F.collect_list(F.struct("_order", "_report"))), lambda r: r["_report"]))
-    versions = numbered.groupBy(C.SUBJECT_ID, "_version").agg(first, kept.alias(C.REPORTS))
-    return versions.select(C.SUBJECT_ID, "_version", C.REPORTS, "_first.*")
+    reports_kept = numbered.groupBy(C.SUBJECT_ID, "_version").agg(kept.alias(C.REPORTS))
+    firsts = numbered.where("_starts = 1").select(
+        C.SUBJECT_ID, "_version", "_order", "_at", C.SOURCE, C.ORDER_ID, *FIELDS
+    )
+    return firsts.join(reports_kept, on=[C.SUBJECT_ID, "_version"], how="inner")

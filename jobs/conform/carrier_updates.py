@@ -11,6 +11,7 @@ Rules:
 
 from typing import TYPE_CHECKING, Final
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -129,19 +130,24 @@ def sum_parcels(events: "DataFrame", orders: "DataFrame") -> "DataFrame":
         orders: ``lake.orders``, one row per order.
     """
     rank = F.array_position(F.array(*(F.lit(status) for status in STATUSES)), F.col(C.STATUS))
-    latest = F.struct(C.EVENT_TIME, rank.alias("_rank"), C.ORDER_ID)
+    of_parcel = Window.partitionBy(C.PARCEL_ID)
+    # A window, because the embedded engine keeps a whole batch of rows for every group of a maximum over structs.
+    latest_first = of_parcel.orderBy(F.desc(C.EVENT_TIME), F.desc(rank), F.desc(C.ORDER_ID))
 
     def first(status: str) -> "Column":
-        return F.min(F.when(F.col(C.STATUS) == status, F.col(C.EVENT_TIME)))
+        return F.min(F.when(F.col(C.STATUS) == status, F.col(C.EVENT_TIME))).over(of_parcel)
 
-    parcels = events.groupBy(C.PARCEL_ID, C.CARRIER).agg(
-        F.max_by(C.ORDER_ID, latest).alias(C.ORDER_ID),
-        F.max_by(C.STATUS, latest).alias(C.STATE),
-        first("handed_over").alias(C.HANDED_OVER_AT),
-        first("delivered").alias(C.DELIVERED_AT),
-        F.count(F.when(F.col(C.STATUS) == "failed", F.lit(1))).alias(C.FAILED_ATTEMPTS),
-        F.max(C.EVENT_TIME).alias(C.LAST_EVENT_AT),
+    summed = events.withColumns(
+        {
+            "_place": F.row_number().over(latest_first),
+            C.STATE: F.col(C.STATUS),
+            C.HANDED_OVER_AT: first("handed_over"),
+            C.DELIVERED_AT: first("delivered"),
+            C.FAILED_ATTEMPTS: F.count(F.when(F.col(C.STATUS) == "failed", F.lit(1))).over(of_parcel),
+            C.LAST_EVENT_AT: F.col(C.EVENT_TIME),
+        }
     )
+    parcels = summed.where("_place = 1").drop(C.SUBJECT_ID, C.SUBJECT_BUCKET)
     of_order = orders.select(C.ORDER_ID, C.SUBJECT_ID, C.SUBJECT_BUCKET, C.ORDERED_AT)
     anomalies = F.concat_ws(
         "; ",

@@ -180,12 +180,18 @@ def sum_visits(clicks: "DataFrame") -> "DataFrame":
     Args:
         clicks: rows of ``lake.clicks``.
     """
-    products = F.size(F.collect_set(C.PRODUCT_ID)).cast("bigint")
-    visits = clicks.groupBy(C.DAY, C.SESSION_ID, C.SUBJECT_ID, C.SUBJECT_BUCKET).agg(
+    visit = (C.DAY, C.SESSION_ID, C.SUBJECT_ID, C.SUBJECT_BUCKET)
+    by_product = clicks.groupBy(*visit, C.PRODUCT_ID).agg(
         F.min(C.EVENT_TIME).alias(C.STARTED_AT),
         F.max(C.EVENT_TIME).alias(C.ENDED_AT),
         F.count(F.lit(1)).alias(C.CLICKS),
-        products.alias(C.PRODUCTS_VIEWED),
+        F.max(C.FLAG).alias(C.FLAG),
+    )
+    visits = by_product.groupBy(*visit).agg(
+        F.min(C.STARTED_AT).alias(C.STARTED_AT),
+        F.max(C.ENDED_AT).alias(C.ENDED_AT),
+        F.sum(C.CLICKS).alias(C.CLICKS),
+        F.count(C.PRODUCT_ID).alias(C.PRODUCTS_VIEWED),
         F.max(C.FLAG).alias(C.FLAG),
     )
     return visits.select(

@@ -16,6 +16,7 @@ Rules:
 
 from typing import TYPE_CHECKING, Final
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.conform.addresses import ACCOUNT, FIELDS, fold_reports
@@ -147,17 +148,20 @@ def describe_subjects(identities: "DataFrame", accounts: "DataFrame") -> "DataFr
         F.to_date(C.CLOSED_AT).alias(C.CLOSED_ON),
         F.col(C.UPDATED_AT).alias("_changed"),
     )
-    main = F.struct(C.IS_PRIMARY, "_changed", C.PERSON_ID)
     beside = identities.join(answers, on=C.CUSTOMER_ID, how="inner")
-    subjects = beside.groupBy(C.SUBJECT_ID, C.SUBJECT_BUCKET).agg(
-        F.max_by(C.PERSON_ID, main).alias(C.PERSON_ID),
-        F.max_by(F.struct(C.COUNTRY), main).getField(C.COUNTRY).alias(C.COUNTRY),
-        F.max(C.ADULT_FROM).alias(C.ADULT_FROM),
-        F.bool_or(C.ADS_OPT_OUT).alias(C.ADS_OPT_OUT),
-        F.bool_or(C.PERSONALISATION_OPT_OUT).alias(C.PERSONALISATION_OPT_OUT),
-        F.min(C.CLOSED_ON).alias(C.CLOSED_ON),
-        F.max("_changed").alias(C.UPDATED_AT),
-    )
+    # Windows, because the embedded engine keeps a whole batch of rows for every group of a maximum over structs.
+    sharing = Window.partitionBy(C.SUBJECT_ID)
+    main_first = sharing.orderBy(F.desc(C.IS_PRIMARY), F.desc("_changed"), F.desc(C.PERSON_ID))
+    subjects = beside.withColumns(
+        {
+            "_place": F.row_number().over(main_first),
+            C.ADULT_FROM: F.max(C.ADULT_FROM).over(sharing),
+            C.ADS_OPT_OUT: F.max(F.col(C.ADS_OPT_OUT).cast("int")).over(sharing) == 1,
+            C.PERSONALISATION_OPT_OUT: F.max(F.col(C.PERSONALISATION_OPT_OUT).cast("int")).over(sharing) == 1,
+            C.CLOSED_ON: F.min(C.CLOSED_ON).over(sharing),
+            C.UPDATED_AT: F.max("_changed").over(sharing),
+        }
+    ).where("_place = 1")
     return subjects.select(
         C.SUBJECT_ID,
         C.SUBJECT_BUCKET,

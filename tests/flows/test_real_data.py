@@ -73,13 +73,13 @@ def test_best_sellers_of_november_by_units_net_of_returns(retail):
             WHERE InvoiceNo NOT LIKE 'C%' AND Quantity > 0 AND UnitPrice > 0 AND {MERCHANDISE}
         ), days AS (SELECT InvoiceNo, min(InvoiceDate) AS at FROM raw GROUP BY InvoiceNo
         ), net AS (
-            SELECT StockCode, Quantity AS units, at FROM sales JOIN days USING (InvoiceNo)
+            SELECT StockCode, Quantity AS units, days.at FROM sales JOIN days USING (InvoiceNo)
             UNION ALL
-            SELECT DISTINCT ON (InvoiceNo, StockCode, Quantity, UnitPrice) StockCode, Quantity, at FROM raw JOIN days USING (InvoiceNo)
+            SELECT DISTINCT ON (InvoiceNo, StockCode, Quantity, UnitPrice) StockCode, Quantity, days.at FROM raw JOIN days USING (InvoiceNo)
             WHERE InvoiceNo LIKE 'C%' AND Quantity < 0 AND {MERCHANDISE}
         )
         SELECT StockCode, CAST(sum(units) AS BIGINT) AS units FROM net
-        WHERE at >= '2011-11-01' AND at < '2011-12-01' GROUP BY StockCode ORDER BY units DESC, StockCode LIMIT 50
+        WHERE net.at >= TIMESTAMP '2011-11-01' AND net.at < TIMESTAMP '2011-12-01' GROUP BY StockCode ORDER BY units DESC, StockCode LIMIT 50
     """).fetchall()
     chart = (
         lake.read("marts.bestsellers")
@@ -129,7 +129,7 @@ def test_bought_together_counts_agree_with_baskets(retail):
                   AND StockCode IN ('{pair.product_id}', '{pair.other_product_id}')
                 GROUP BY InvoiceNo HAVING count(DISTINCT StockCode) = 2
             )
-        """).fetchone()
+        """).fetchall()[0]
         assert 0 < pair.orders <= both
 
 
@@ -149,13 +149,13 @@ def test_every_click_and_visit_of_taobao(taobao_lake, real_data):
     raw = duckdb.connect()
     raw.execute(f"CREATE VIEW raw AS SELECT * FROM '{real_data}/taobao_clicks_2017_11_26.parquet'")
     names = [row[0] for row in raw.sql("DESCRIBE raw").fetchall()]
-    (lines, distinct) = raw.sql("SELECT count(*), count(DISTINCT raw) FROM raw").fetchone()
+    (lines, distinct) = raw.sql("SELECT count(*), count(DISTINCT raw) FROM raw").fetchall()[0]
     assert report.rows_in == lines
     assert report.quarantined == 0
     assert report.rows_out <= distinct
     assert report.rows_out + report.duplicates == lines
     user = next(name for name in names if "user" in name.lower())
-    (people,) = raw.sql(f'SELECT count(DISTINCT "{user}") FROM raw').fetchone()
+    (people,) = raw.sql(f'SELECT count(DISTINCT "{user}") FROM raw').fetchall()[0]
     assert lake.read("lake.clicks").select("subject_id").distinct().count() == people
     assert lake.count("lake.sessions") >= people
     assert reports["marts.also_viewed"].rows_out > 0
@@ -189,5 +189,5 @@ def test_the_state_of_every_olist_parcel(olist_lake, real_data):
         SELECT count(*) FROM read_csv('{real_data}/olist/olist_orders_dataset.csv.gz', all_varchar = true)
         WHERE order_delivered_carrier_date > order_delivered_customer_date
            OR order_delivered_carrier_date < order_purchase_timestamp
-    """).fetchone()
+    """).fetchall()[0]
     assert anomalies == odd
