@@ -29,12 +29,12 @@ demo: $(READY) ## Run a generated shop through every flow into ./shop
 
 test: $(READY) ## Lint, types, import direction and all tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(READY) ## Format, lint, types, import direction, fast tests
 	$(BIN)/ruff format --check .
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not parity and not scheduler and not real_data"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not parity and not scheduler and not real_data"
 
 .PHONY: lint
 lint: $(READY)

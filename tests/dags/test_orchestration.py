@@ -4,7 +4,7 @@ import pytest
 
 from jobs.errors import CommitConflictError, ContractError, GateError, SourceError, UsageError
 
-pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.usefixtures("airflow_home")]
+pytestmark = [pytest.mark.usefixtures("airflow_home")]
 
 
 def test_a_day_asked_for_wins():

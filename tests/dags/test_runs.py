@@ -9,8 +9,6 @@ from jobs.lake.reports import StepReport
 from jobs.settings import load_settings
 from jobs.steps import FLOWS
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 DAY = date(2024, 1, 31)
 STEP_FLOWS = [flow for flow in FLOWS if flow.name not in ("export_audiences", "enforce_retention")]
 

@@ -11,7 +11,7 @@ from jobs.steps import FLOWS
 from tests.dags.conftest import airflow_environment
 from tests.dags.live_airflow import LiveAirflow
 
-pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.scheduler, pytest.mark.slow]
+pytestmark = [pytest.mark.scheduler, pytest.mark.slow]
 
 DAY = date(2024, 1, 31)
 PULLS = ("pull_clickstream", "pull_purchases", "pull_carrier_updates")

@@ -11,7 +11,7 @@ from jobs.engine import Engine
 from jobs.lake import Contracts, Lake
 from tests.conftest import PROJECT, run_all_flows, skip_or_fail
 
-pytestmark = [pytest.mark.parity, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 JARS = PROJECT / "docker/spark/jars"
 OWN_TO_A_RUN = {"run_id", "seconds", "finished_at", "exported_at", "applied_at", "bytes"}

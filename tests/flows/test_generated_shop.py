@@ -17,7 +17,7 @@ from jobs.runner import run_step
 from jobs.steps import FLOWS
 from tests.conftest import DEMO_DAYS, DEMO_FIRST_DAY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow]
 
 LAST_DAY = DEMO_FIRST_DAY + timedelta(days=DEMO_DAYS - 1)
 ADDRESS = re.compile(rb"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+\.[a-z]{2,}")

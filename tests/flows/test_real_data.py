@@ -41,7 +41,6 @@ def retail(tmp_path_factory, engine, contracts, real_data):
     return lake, reports, raw
 
 
-@pytest.mark.xdist_group("retail")
 def test_every_invoice_line_is_kept_quarantined_or_a_duplicate_day_by_day(retail):
     lake, reports, raw = retail
     report = reports["conform.order_lines"]
@@ -64,7 +63,6 @@ def test_every_invoice_line_is_kept_quarantined_or_a_duplicate_day_by_day(retail
     assert report.duplicates == sum(good - distinct for _, good, _, distinct in expected)
 
 
-@pytest.mark.xdist_group("retail")
 def test_best_sellers_of_november_by_units_net_of_returns(retail):
     lake, _, raw = retail
     expected = raw.sql(f"""
@@ -92,7 +90,6 @@ def test_best_sellers_of_november_by_units_net_of_returns(retail):
     assert {(row.product_id, row.units) for row in found[:45]} <= set(expected)
 
 
-@pytest.mark.xdist_group("retail")
 def test_distinct_buyers_per_country(retail):
     lake, _, raw = retail
     expected = raw.sql("""
@@ -103,7 +100,6 @@ def test_distinct_buyers_per_country(retail):
     assert {row.country: row["count"] for row in buyers.groupBy("country").count().collect()} == dict(expected)
 
 
-@pytest.mark.xdist_group("retail")
 def test_a_second_run_of_one_month_changes_nothing(retail):
     lake, _, _ = retail
     november = Days(date(2011, 11, 1), date(2011, 11, 30))
@@ -117,7 +113,6 @@ def test_a_second_run_of_one_month_changes_nothing(retail):
     assert contents() == before
 
 
-@pytest.mark.xdist_group("retail")
 def test_bought_together_counts_agree_with_baskets(retail):
     lake, _, raw = retail
     pairs = lake.read("marts.also_bought").where("rank = 1").orderBy("product_id").limit(50).collect()
@@ -142,7 +137,6 @@ def taobao_lake(tmp_path_factory, engine, contracts, real_data):
     return lake, reports
 
 
-@pytest.mark.xdist_group("taobao")
 def test_every_click_and_visit_of_taobao(taobao_lake, real_data):
     lake, reports = taobao_lake
     report = reports["conform.clicks"]
@@ -168,7 +162,6 @@ def olist_lake(tmp_path_factory, engine, contracts, real_data):
     return lake, run_flows(lake, days, "pull_purchases", "pull_carrier_updates")
 
 
-@pytest.mark.xdist_group("olist")
 def test_the_state_of_every_olist_parcel(olist_lake, real_data):
     lake, reports = olist_lake
     assert reports["conform.carrier_updates"].quarantined == 0
