@@ -1,11 +1,11 @@
 """Ad partners: one package of advertising identifiers each.
 
-As soon as a day's subjects and clicks are in: a package per partner, and which identifiers to remove. It does not wait
-for the marts, so that an opt-out reaches the partners also on a day on which a mart fails.
+As soon as a day's subjects and clicks are in: a package per partner. It does not wait for the marts, so that an opt-out
+reaches the partners also on a day on which a mart fails.
 
 | | |
 |---|---|
-| waits for | one and the same day of `lake.subjects` and `lake.clicks` |
+| waits for | one and the same day of `lake.subjects`, `lake.products` and `lake.clicks` |
 | reads | the partners file (`SOPHILUX_PARTNERS_FILE`) |
 | writes | packages, `ledger.exports` |
 
@@ -25,7 +25,7 @@ from jobs.orchestration import HOUSE_RULES, announce, current_day, table_asset, 
 
 with DAG(
     "export_audiences",
-    schedule=when_written("lake.subjects", "lake.clicks"),
+    schedule=when_written("lake.clicks", "lake.products", "lake.subjects"),
     doc_md=__doc__,
     tags=["export", "personal-data", "daily"],
     **HOUSE_RULES,

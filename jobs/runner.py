@@ -8,12 +8,12 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import cast
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from jobs.errors import CommitConflictError
+from jobs.errors import CommitConflictError, UsageError
 from jobs.lake import Days, Lake
 from jobs.lake.reports import StepReport
 from jobs.settings import Settings
@@ -35,8 +35,10 @@ def run_step(lake: Lake, step: Step, days: Days) -> StepReport:
     """Run one step and record what it did.
 
     Raises:
+        UsageError: the range ends after today; age, retention and recency would be judged by a day that is not yet.
         CommitConflictError: other runs changed the same partitions at every attempt.
     """
+    check_past(days.last)
     module = importlib.import_module(f"jobs.{step.name}")
     work = cast("Callable[[Lake, Days], StepReport]", module.run)
     started = time.monotonic()
@@ -47,6 +49,18 @@ def run_step(lake: Lake, step: Step, days: Days) -> StepReport:
     logger.info("%s %s: %s rows in %.1f s", step.name, days, report.rows_out, seconds)
     lake.record(STEP_RUNS, [_run_row(step, days, report, seconds)])
     return report
+
+
+def check_past(day: date) -> None:
+    """Refuse a day that is not yet.
+
+    Raises:
+        UsageError: the day is after today, UTC.
+    """
+    today = datetime.now(UTC).date()
+    if day > today:
+        message = f"A run cannot be for a day after today, {today}, got {day}."
+        raise UsageError(message)
 
 
 @retry(

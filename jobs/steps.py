@@ -107,7 +107,12 @@ FLOWS: tuple[Flow, ...] = (
                 ("lake.order_lines", "lake.orders", "lake.returns", "lake.products"),
                 ("marts.bestsellers",),
             ),
-            Step("marts.also_bought", "Products bought together", ("lake.order_lines",), ("marts.also_bought",)),
+            Step(
+                "marts.also_bought",
+                "Products bought together",
+                ("lake.order_lines", "lake.orders", "lake.products"),
+                ("marts.also_bought",),
+            ),
             Step("marts.also_viewed", "Products viewed in one visit", ("lake.clicks",), ("marts.also_viewed",)),
             Step(
                 "marts.recommended_for_you",
@@ -137,7 +142,7 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "exports.packages",
                 "Packages of all partners",
-                ("lake.subjects", "lake.clicks", "ledger.choices"),
+                ("lake.subjects", "lake.clicks", "lake.products", "ledger.choices"),
                 ("ledger.exports",),
             ),
         ),

@@ -131,12 +131,13 @@ def run(
     """Run a flow or a step over a day or a range; running it again leaves the same rows."""
     from jobs.lake import Days
     from jobs.runner import run_step
+    from jobs.settings import load_settings
     from jobs.steps import find_steps
 
     days, steps = Days(day, until or day), find_steps(name)
     done: list[dict[str, Any]] = []
+    check_sources(load_settings(home))
     with open_lake(home, must_exist=False) as lake:
-        check_sources(lake.settings)
         try:
             for step in steps:
                 started = time.monotonic()
@@ -220,7 +221,9 @@ def export(
     with open_lake(home) as lake:
         from jobs.exports.packages import export_partner, package_folder
         from jobs.exports.partners import find_partner
+        from jobs.runner import check_past
 
+        check_past(day)
         found = find_partner(lake.settings.partners, partner)
         with working(f"exporting {partner}"):
             manifest = export_partner(lake, found, day)
@@ -230,7 +233,7 @@ def export(
         typer.echo(f"\nKept out: {kept_out}. Package: {lake.home}/{package_folder(partner, day)}")
 
 
-@app.command(epilog="Example: sophilux request opt-out --email jane@example.com")
+@app.command(epilog="Example: sophilux request opt-out --email -")
 def request(
     wish: Annotated[str, typer.Argument(metavar="WISH", help="opt-out or opt-in.")],
     email: Annotated[str, typer.Option(help="The address the person wrote with; - reads it from standard input.")],

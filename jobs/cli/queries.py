@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 SKIPPED: Final = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
 NAME: Final = rf"(?<![\w.`])(?P<zone>{'|'.join(ZONES)})\s*\.\s*(?P<name>\w+)(?P<dot>\s*\.)?"
 TOKENS: Final = re.compile(f"(?P<skipped>{SKIPPED})|{NAME}", re.IGNORECASE | re.DOTALL)
-FILES: Final = re.compile(r"\b(delta|parquet|csv|json|text|orc|avro|binaryfile)\s*\.\s*`", re.IGNORECASE)
+FILES: Final = re.compile(
+    r"\b(delta|parquet|csv|json|text|orc|avro|binaryfile)`?\s*\.\s*[`\"']|[`\"][^`\"]*[/:\\][^`\"]*[`\"]\s*(?!\s*\.)",
+    re.IGNORECASE,
+)
 QUERY_STARTS: Final = ("select", "with", "values", "(")
 NO_ALIAS: Final = re.compile(
     r"\s*($|[),;]|--|/\*|(where|group|order|having|limit|offset|join|left|right|inner|full|cross|natural|semi|anti|on|"

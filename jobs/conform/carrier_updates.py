@@ -2,7 +2,10 @@
 
 Rules:
     * A line needs a tracking number, an order, a known event and its time.
+    * A tracking number and an order's id are identifiers without a payment-card number in them. A parcel's number by
+      standard (SSCC with its 00, or USPS) is longer than any card and holds none.
     * A correction needs an order of a known person and something corrected: a phone number, or any part of an address.
+    * A correction that came before its order waits in quarantine; the pull that brings the order takes it in.
     * Two lines of one parcel, order, event and time are one event; two equal corrections of one time are one.
     * A parcel stands where its latest event left it; of events of one instant the one that comes later in a parcel's
       life counts.
@@ -18,13 +21,14 @@ from pyspark.sql.types import StringType, StructField, StructType
 from jobs.conform.addresses import FIELDS, carrier_source, fold_reports
 from jobs.conform.fields import first_broken, read_text, read_time
 from jobs.conform.folding import fold
+from jobs.conform.landing import Waiting, check_not_expired, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
-from jobs.privacy.keyring import SUBJECT, KeyRing
-from jobs.privacy.pseudonyms import key_relation, subject_bucket
+from jobs.privacy.masks import holds_card
+from jobs.privacy.pseudonyms import subject_bucket, subject_keys
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -45,13 +49,19 @@ RECORD_FIELDS: Final = (TRACKING_NO, C.ORDER_ID, EVENT, C.EVENT_TIME, *FIELDS)
 NOT_A_RECORD: Final = "not a record with a carrier's fields"
 NO_TRACKING: Final = "tracking_no is missing"
 NO_ORDER: Final = "order_id is missing"
+BAD_TRACKING: Final = "tracking_no is no identifier"
+BAD_ORDER: Final = "order_id is no identifier"
 UNKNOWN_EVENT: Final = f"event is not one of {', '.join(KNOWN_EVENTS)}"
 BAD_TIME: Final = "event_time is missing or not a time"
 EMPTY_CORRECTION: Final = "the correction corrects nothing"
 UNKNOWN_ORDER: Final = "there is no such order"
 UNKNOWN_PERSON: Final = "the order's person is not known"
+EARLY: Final = Waiting("quarantine.carrier_updates", LANDING, (UNKNOWN_ORDER, UNKNOWN_PERSON))
 EARLY_DELIVERY: Final = "delivered before hand-over"
 EARLY_HANDOVER: Final = "handed over before the order"
+
+IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
+PARCEL_NUMBER_PATTERN: Final = r"^(?:00[0-9]{18}|9[1-5][0-9]{20})$"
 
 
 def type_updates(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
@@ -170,9 +180,16 @@ def sum_parcels(events: "DataFrame", orders: "DataFrame") -> "DataFrame":
 
 
 def run(lake: Lake, days: Days) -> StepReport:
-    """Conform the carriers' lines pulled on ``days``."""
+    """Conform the carriers' lines pulled on ``days``, and corrections of other pulls that waited for an order."""
+    check_not_expired(lake, LANDING, EVENTS, days)
+    report = _conform(lake, days)
+    early = list_days_to_repeat(lake, days, EARLY, lambda rows: type_updates(rows, lake.read(ORDERS)))
+    return repeat_days(report, early, lambda day: _conform(lake, day))
+
+
+def _conform(lake: Lake, days: Days) -> StepReport:
     lines_in = lake.count(LANDING, days=days)
-    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    keys = subject_keys(lake)
     updates = lake.read(LANDING, days=days).transform(type_updates, lake.read(ORDERS))
     with lake.scratch(updates) as typed:
         rejects = typed.frame.where(F.col(C.REASON).isNotNull())
@@ -209,11 +226,14 @@ def _publish_parcels(lake: Lake, moved: Scratch) -> None:
 
 def _reason() -> "Column":
     """The first rule a line breaks; null when it breaks none."""
+    tracking_no = read_text(TRACKING_NO)
     is_correction = F.col(EVENT).isin(ADDRESS_CORRECTED, PHONE_CORRECTED)
     broken = {
         NOT_A_RECORD: F.col("_is_empty"),
         NO_TRACKING: F.col(C.PARCEL_ID).isNull(),
         NO_ORDER: F.col(C.ORDER_ID).isNull(),
+        BAD_TRACKING: ~_is_identifier(tracking_no) & ~tracking_no.rlike(PARCEL_NUMBER_PATTERN),
+        BAD_ORDER: ~_is_identifier(F.col(C.ORDER_ID)),
         UNKNOWN_EVENT: ~F.coalesce(F.col(EVENT).isin(*KNOWN_EVENTS), F.lit(False)),
         BAD_TIME: F.col(C.EVENT_TIME).isNull(),
         EMPTY_CORRECTION: is_correction & F.coalesce(*FIELDS).isNull(),
@@ -221,3 +241,7 @@ def _reason() -> "Column":
         UNKNOWN_PERSON: is_correction & F.col(C.SUBJECT_ID).isNull(),
     }
     return F.coalesce(C.DEFECT, first_broken(broken))
+
+
+def _is_identifier(text: "Column") -> "Column":
+    return text.rlike(IDENTIFIER_PATTERN) & ~holds_card(text)

@@ -1,7 +1,10 @@
 """Clickstream lines to ``lake.clicks``: typed, deduplicated, pseudonymous, with visits and flags.
 
 Rules:
+    * A field that is empty or blank is nothing.
     * An event needs a time, a known action, and an e-mail address or a visitor.
+    * A product is an identifier without a payment-card number in it. An error or app that is none, and a country that
+      is not known, are nothing.
     * Its time lies at most 30 days before and one day after the day of its drop; its day is that of its time (UTC).
     * Two events of one person that agree in every field are one event.
     * A visit ends after 30 minutes without an event, and at midnight UTC.
@@ -9,6 +12,8 @@ Rules:
       than 2,000 of them, or when 60 fall within a minute.
 """
 
+from collections import Counter
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import Window
@@ -16,15 +21,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.conform.folding import FoldResult, fold_scratch
+from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
-from jobs.privacy.emails import normalise_email
-from jobs.privacy.keyring import SUBJECT, KeyRing
-from jobs.privacy.masks import is_card_number, mask_text
-from jobs.privacy.pseudonyms import key_relation, keyed_digest, subject_bucket, with_keys
+from jobs.privacy.countries import read_country
+from jobs.privacy.emails import WHITE_SPACE, normalise_email
+from jobs.privacy.masks import holds_card, holds_email, mask_text
+from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -56,6 +62,7 @@ TOO_FAST: Final = "60 events within a minute"
 
 TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$"
 IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9._:/ -]{1,64}$"
+NOT_BLANK: Final = f"[^\\x00{WHITE_SPACE}]"
 BOT_PATTERN: Final = r"(?i)bot\b|crawl|spider|slurp|headless|curl/|python-requests"
 TABLET_PATTERN: Final = r"(?i)ipad|tablet"
 MOBILE_PATTERN: Final = r"(?i)mobile|android|iphone"
@@ -70,12 +77,14 @@ def parse_lines(lines: "DataFrame") -> "DataFrame":
 
     Returns:
         One row per line: ``pull_day, source, line_no, raw, defect`` and the fields prefixed ``_``; a field the line
-        does not have, or all of them where it is not JSON, are null.
+        does not have or that is blank, or all of them where it is not JSON, are null.
     """
     schema = StructType([StructField(name, StringType()) for name in FIELDS])
     event = F.from_json(C.RAW, schema)
     parsed = lines.withColumn("_event", event)
-    return parsed.select(*lines.columns, *(F.col(f"_event.{name}").alias(f"_{name}") for name in FIELDS))
+    fields = {name: F.col(f"_event.{name}") for name in FIELDS}
+    stated = (F.when(field.rlike(NOT_BLANK), field).alias(f"_{name}") for name, field in fields.items())
+    return parsed.select(*lines.columns, *stated)
 
 
 def type_events(parsed: "DataFrame", keys: "DataFrame") -> "DataFrame":
@@ -118,9 +127,9 @@ def type_events(parsed: "DataFrame", keys: "DataFrame") -> "DataFrame":
         F.col("_dwell_ms").try_cast("bigint").alias(C.DWELL_MS),
         F.col("_scroll_pct").try_cast("double").alias(C.SCROLL_PCT),
         F.col("_response_ms").try_cast("bigint").alias(C.RESPONSE_MS),
-        _identifier("_error").alias(C.ERROR_CODE),
-        _identifier("_app").alias(C.APP_ID),
-        _identifier("_country").alias(C.COUNTRY),
+        F.when(_is_code("_error"), F.col("_error")).alias(C.ERROR_CODE),
+        F.when(_is_code("_app"), F.col("_app")).alias(C.APP_ID),
+        read_country(F.col("_country")).alias(C.COUNTRY),
         _device().alias(C.DEVICE),
         F.lit(None).cast("string").alias(C.FLAG),
         C.PULL_DAY,
@@ -209,7 +218,8 @@ def sum_visits(clicks: "DataFrame") -> "DataFrame":
 
 def run(lake: Lake, days: Days) -> StepReport:
     """Conform the clickstream pulled on ``days``."""
-    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    check_not_expired(lake, "landing.clickstream", CLICKS, days)
+    keys = subject_keys(lake)
     lines = lake.read("landing.clickstream", days=days)
     with lake.scratch(lines.transform(parse_lines).transform(type_events, keys)) as scratch:
         quarantined = publish_rejects(lake, "quarantine.clicks", scratch.frame.where("reason is not null"), days)
@@ -219,16 +229,30 @@ def run(lake: Lake, days: Days) -> StepReport:
         )
         events = Scratch(scratch.frame.where("reason is null"), scratch.rows - quarantined)
         result = fold_scratch(lake, CLICKS, events, pulled=days, finish=form_visits)
-    _publish_visits(lake, result)
+    _publish_visits(lake, result, days)
     return StepReport(lines_in, result.rows, result.duplicates, quarantined)
 
 
-def _publish_visits(lake: Lake, result: FoldResult) -> None:
-    if not result.touched:
+def _publish_visits(lake: Lake, result: FoldResult, pulled: Days) -> None:
+    """Form the visits of the touched days anew, and of days where a crash left them behind their clicks."""
+    changed = sorted({*result.touched, *_list_stale_days(lake, pulled)})
+    if not changed:
         return
-    touched = Days(result.touched[0], result.touched[-1])
-    clicks = lake.read(CLICKS, days=touched).where(F.col(C.DAY).isin(*result.touched))
-    lake.replace(SESSIONS, clicks.transform(sum_visits), partitions=[str(day) for day in result.touched])
+    clicks = lake.read(CLICKS, days=Days(changed[0], changed[-1])).where(F.col(C.DAY).isin(*changed))
+    lake.replace(SESSIONS, clicks.transform(sum_visits), partitions=[str(day) for day in changed])
+
+
+def _list_stale_days(lake: Lake, pulled: Days) -> set[date]:
+    """Days a pull may have brought events of whose visits do not hold as many clicks as there are."""
+    late, early = timedelta(days=MAX_DAYS_LATE + 1), timedelta(days=MAX_DAYS_EARLY)
+    near = Days(pulled.first - late, pulled.last + early)
+    clicks = Counter[date]()
+    for file in lake.list_files(CLICKS):
+        if file.partition:
+            clicks[date.fromisoformat(file.partition)] += file.rows
+    summed = lake.read(SESSIONS, days=near).groupBy(C.DAY).agg(F.sum(C.CLICKS).alias(C.CLICKS)).collect()
+    of_visits = {row[C.DAY]: row[C.CLICKS] for row in summed}
+    return {day for day in near if clicks[day] != of_visits.get(day, 0)}
 
 
 def _reason() -> "Column":
@@ -236,7 +260,6 @@ def _reason() -> "Column":
     has_no_field = F.coalesce(*(F.col(f"_{name}") for name in FIELDS)).isNull()
     days_late = F.datediff(F.col(C.PULL_DAY), F.to_date(C.EVENT_TIME))
     has_email = F.col("_email").isNotNull()
-    is_product = F.col("_product").rlike(IDENTIFIER_PATTERN) & ~is_card_number(F.col("_product"))
     return (
         F.when(F.col(C.DEFECT).isNotNull(), F.col(C.DEFECT))
         .when(has_no_field, F.lit(NOT_AN_EVENT))
@@ -245,7 +268,7 @@ def _reason() -> "Column":
         .when(~F.coalesce(F.col("_action").isin(*ACTIONS), F.lit(False)), F.lit(UNKNOWN_ACTION))
         .when(has_email & F.col("_email_normalised").isNull(), F.lit(BAD_EMAIL))
         .when(~has_email & F.col("_visitor").isNull(), F.lit(NOBODY))
-        .when(F.col("_product").isNotNull() & ~is_product, F.lit(BAD_PRODUCT))
+        .when(F.col("_product").isNotNull() & ~_is_code("_product"), F.lit(BAD_PRODUCT))
     )
 
 
@@ -257,9 +280,10 @@ def _fingerprint() -> "Column":
     return F.xxhash64(C.SUBJECT_ID, F.unix_micros(C.EVENT_TIME), *parts)
 
 
-def _identifier(name: str) -> "Column":
-    """The field where it looks like a code or a name of a thing, else null: free text has no business there."""
-    return F.when(F.col(name).rlike(IDENTIFIER_PATTERN) & ~is_card_number(F.col(name)), F.col(name))
+def _is_code(name: str) -> "Column":
+    """True where the field looks like a code or a name of a thing; free text has no business there."""
+    code = F.col(name)
+    return code.rlike(IDENTIFIER_PATTERN) & ~holds_card(code) & ~holds_email(code)
 
 
 def _device() -> "Column":

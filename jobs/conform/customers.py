@@ -7,10 +7,11 @@ Rules:
       when it was last changed.
     * Every address an account has or had is one identity; the account's own address is its primary one, whatever the
       list of further addresses says.
-    * A further address belongs to an account of ``vault.customers``, of this pull or any before.
+    * A further address belongs to an account of ``vault.customers``, of this pull or any before; one that came before
+      its account waits in quarantine, and the pull that brings the account takes it in.
     * Where accounts share an address, the more protective answer wins: opted out if any is, closed since the first
-      closing, adult when the youngest of known age is. Its person is the account that uses it as primary address and
-      changed last.
+      closing, adult when the youngest is, and of unknown age when any account is. Its person is the account that uses
+      it as primary address and changed last.
     * Adult from the first day of the month after the 18th birthday, also where the birthday is the first of a month.
 """
 
@@ -30,14 +31,15 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import keep_newest
+from jobs.conform.landing import Waiting, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy.countries import read_country
 from jobs.privacy.emails import normalise_email
-from jobs.privacy.keyring import SUBJECT, KeyRing
-from jobs.privacy.masks import mask_text
-from jobs.privacy.pseudonyms import key_relation, keyed_digest, subject_bucket, with_keys
+from jobs.privacy.keyring import SUBJECT
+from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -54,6 +56,7 @@ NO_CUSTOMER: Final = "customer_id is missing"
 BAD_EMAIL: Final = "e-mail address cannot be normalised"
 BAD_UPDATE: Final = "updated_at is missing or not a time"
 UNKNOWN_CUSTOMER: Final = "there is no such account"
+EARLY: Final = Waiting("quarantine.customer_emails", LANDING_EMAILS, (UNKNOWN_CUSTOMER,))
 
 
 def type_accounts(landing: "DataFrame", keys: "DataFrame") -> "DataFrame":
@@ -141,7 +144,7 @@ def describe_subjects(identities: "DataFrame", accounts: "DataFrame") -> "DataFr
     month = F.trunc(C.BIRTH_DATE, "MM")
     answers = accounts.select(
         C.CUSTOMER_ID,
-        mask_text(F.col(C.COUNTRY)).alias(C.COUNTRY),
+        read_country(F.col(C.COUNTRY)).alias(C.COUNTRY),
         F.add_months(month, ADULT_MONTHS).alias(C.ADULT_FROM),
         C.ADS_OPT_OUT,
         C.PERSONALISATION_OPT_OUT,
@@ -152,10 +155,11 @@ def describe_subjects(identities: "DataFrame", accounts: "DataFrame") -> "DataFr
     # Windows, because the embedded engine keeps a whole batch of rows for every group of a maximum over structs.
     sharing = Window.partitionBy(C.SUBJECT_ID)
     main_first = sharing.orderBy(F.desc(C.IS_PRIMARY), F.desc("_changed"), F.desc(C.PERSON_ID))
+    is_of_known_age = F.count(C.ADULT_FROM).over(sharing) == F.count(F.lit(1)).over(sharing)
     subjects = beside.withColumns(
         {
             "_place": F.row_number().over(main_first),
-            C.ADULT_FROM: F.max(C.ADULT_FROM).over(sharing),
+            C.ADULT_FROM: F.when(is_of_known_age, F.max(C.ADULT_FROM).over(sharing)),
             C.ADS_OPT_OUT: F.max(F.col(C.ADS_OPT_OUT).cast("int")).over(sharing) == 1,
             C.PERSONALISATION_OPT_OUT: F.max(F.col(C.PERSONALISATION_OPT_OUT).cast("int")).over(sharing) == 1,
             C.CLOSED_ON: F.min(C.CLOSED_ON).over(sharing),
@@ -176,9 +180,15 @@ def describe_subjects(identities: "DataFrame", accounts: "DataFrame") -> "DataFr
 
 
 def run(lake: Lake, days: Days) -> StepReport:
-    """Conform the accounts and their further addresses pulled on ``days``."""
+    """Conform the accounts and further addresses pulled on ``days``, and addresses that waited for an account."""
+    keys = subject_keys(lake)
+    report = _conform(lake, days, keys)
+    early = list_days_to_repeat(lake, days, EARLY, lambda rows: type_emails(rows, lake.read(CUSTOMERS), keys))
+    return repeat_days(report, early, lambda day: _conform(lake, day, keys))
+
+
+def _conform(lake: Lake, days: Days, keys: "DataFrame") -> StepReport:
     rows_in = lake.count(LANDING, days=days) + lake.count(LANDING_EMAILS, days=days)
-    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
     with lake.scratch(lake.read(LANDING, days=days).transform(type_accounts, keys)) as typed:
         refused = publish_rejects(lake, "quarantine.customers", select_rejects(typed.frame, "customers"), days)
         valid = typed.frame.where(F.col(C.REASON).isNull())

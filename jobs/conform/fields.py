@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
+from jobs.privacy.emails import trim_space
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -28,7 +29,7 @@ PULL_COLUMNS: Final = (C.PULL_DAY, C.ROW_NO)
 
 def read_text(name: str) -> "Column":
     """The text without white space around it; null where nothing is left."""
-    trimmed = F.regexp_replace(name, r"^\s+|\s+$", "")
+    trimmed = trim_space(F.col(name))
     return F.when(trimmed != "", trimmed)
 
 

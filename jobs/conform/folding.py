@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.lake import Days, Lake
+from jobs.errors import SophiluxError
+from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
+from jobs.lake.staging import Staged
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     Finish = Callable[[DataFrame], DataFrame]
+    FurtherDays = Callable[[], Collection[date]]
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,13 @@ def fold(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: Days, newest_
     """
     key = lake.contracts[table].key
     with lake.scratch(new_rows) as scratch:
-        also = list_days_of_keys(lake, table, scratch.frame, pulled=pulled)
         return fold_scratch(
             lake,
             table,
             scratch,
             pulled=pulled,
             finish=lambda rows: keep_newest(rows, key=key, newest_by=newest_by),
-            also=also,
+            also=lambda: list_days_of_keys(lake, table, scratch.frame, pulled=pulled),
         )
 
 
@@ -81,9 +83,11 @@ def list_days_of_keys(lake: Lake, table: str, new_rows: "DataFrame", *, pulled: 
 
 
 def fold_scratch(
-    lake: Lake, table: str, new_rows: Scratch, *, pulled: Days, finish: "Finish", also: Collection[date] = ()
+    lake: Lake, table: str, new_rows: Scratch, *, pulled: Days, finish: "Finish", also: "FurtherDays | None" = None
 ) -> FoldResult:
     """Fold materialised rows into a table; ``finish`` gets old and new rows of the touched days together.
+
+    Folds of one table wait for each other, so that none reads what another is about to move.
 
     Args:
         lake: the lake.
@@ -91,12 +95,21 @@ def fold_scratch(
         new_rows: in the contract's columns.
         pulled: days of the pull.
         finish: drops duplicates and derives what depends on a whole day.
-        also: further days to rewrite.
+        also: lists further days to rewrite; asked when no other fold of the table is at work.
 
     Raises:
         CommitConflictError: another run changed the touched days meanwhile.
+        SophiluxError: the result lacks a row for a key of the new rows; nothing was published.
     """
-    touched = tuple(sorted({*_touched_days(lake, table, new_rows, pulled), *also}))
+    with storage.table_lock(lake.home, f"{table}.fold", exclusive=True):
+        further = also() if also is not None else ()
+        return _fold_alone(lake, table, new_rows, pulled, finish, further)
+
+
+def _fold_alone(
+    lake: Lake, table: str, new_rows: Scratch, pulled: Days, finish: "Finish", further: Collection[date]
+) -> FoldResult:
+    touched = tuple(sorted({*_touched_days(lake, table, new_rows, pulled), *further}))
     if not touched:
         return FoldResult(0, 0, ())
     partitions = [str(day) for day in touched]
@@ -108,9 +121,30 @@ def fold_scratch(
         old = lake.read(table, days=Days(touched[0], touched[-1]))
         kept = old.where(F.col(C.DAY).isin(*touched) & ~from_pull)
         both = kept.unionByName(both)
-    staged = lake.replace(table, both.transform(finish).select(*names), partitions=partitions, base=base)
+
+    def gate(rows: "DataFrame", staged: Staged) -> None:
+        _check_keys_kept(staged, rows, new_rows.frame, is_all_new=not base)
+
+    finished = both.transform(finish).select(*names)
+    staged = lake.replace(table, finished, partitions=partitions, gate=gate, base=base)
     rows = lake.staged_frame(staged).where(from_pull).count() if base else staged.rows
     return FoldResult(rows, new_rows.rows - rows, touched)
+
+
+def _check_keys_kept(staged: Staged, rows: "DataFrame", new_rows: "DataFrame", *, is_all_new: bool) -> None:
+    """Hold what is about to be published against the new rows: every key has to be there."""
+    key = list(staged.contract.key)
+    new_keys = new_rows.select(*key).distinct()
+    if is_all_new:
+        missing = abs(new_keys.count() - staged.rows)
+    else:
+        missing = new_keys.join(rows.select(*key), on=key, how="left_anti").count()
+    if missing:
+        message = (
+            f"{staged.contract.name}: {missing:,} rows would have been lost or doubled on the way into the table; "
+            "nothing was published. Run the step again, and report it if it stays so."
+        )
+        raise SophiluxError(message)
 
 
 def _touched_days(lake: Lake, table: str, new_rows: Scratch, pulled: Days) -> tuple[date, ...]:

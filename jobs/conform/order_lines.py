@@ -7,6 +7,7 @@ Rules:
     * Its price is 0 or more, rounded to two places, half away from zero.
     * A line is named by order and line number, or by order, product, quantity and price where it has no number; of
       several rows of one name that of the newest pull counts, the others are duplicates.
+    * A line that came before its order waits in quarantine; the pull that brings the order takes it in.
     * When an order changes its day, person or country, its lines follow, although they were not pulled again.
 """
 
@@ -27,6 +28,7 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import fold_scratch, keep_newest, list_days_of_keys
+from jobs.conform.landing import Waiting, check_not_expired, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
@@ -48,6 +50,7 @@ NOT_POSITIVE: Final = "quantity is not positive"
 BAD_PRICE: Final = "unit price is not an amount"
 NEGATIVE_PRICE: Final = "unit price is negative"
 UNKNOWN_ORDER: Final = "there is no such order"
+EARLY: Final = Waiting("quarantine.order_lines", LANDING, (UNKNOWN_ORDER,))
 
 
 def type_amounts(rows: "DataFrame") -> "DataFrame":
@@ -135,7 +138,14 @@ def list_days_to_move(lines: "DataFrame", orders: "DataFrame") -> tuple[date, ..
 
 
 def run(lake: Lake, days: Days) -> StepReport:
-    """Conform the order lines pulled on ``days``."""
+    """Conform the order lines pulled on ``days``, and those of other pulls that waited for an order."""
+    check_not_expired(lake, LANDING, ORDER_LINES, days)
+    report = _conform(lake, days)
+    early = list_days_to_repeat(lake, days, EARLY, lambda rows: type_lines(rows, lake.read(ORDERS)))
+    return repeat_days(report, early, lambda day: _conform(lake, day))
+
+
+def _conform(lake: Lake, days: Days) -> StepReport:
     rows_in = lake.count(LANDING, days=days)
     orders = lake.read(ORDERS)
     with lake.scratch(lake.read(LANDING, days=days).transform(type_lines, orders)) as typed:
@@ -152,9 +162,10 @@ def _fold(lake: Lake, valid: Scratch, orders: "DataFrame", days: Days, *, rows_i
     def finish(lines: "DataFrame") -> "DataFrame":
         return keep_newest(lines, key=key, newest_by=C.PULL_DAY).transform(follow_orders, orders)
 
-    from_pull = F.col(C.PULL_DAY).between(days.first, days.last)
-    lines_of_others = lake.read(ORDER_LINES).where(~from_pull)
-    moved = list_days_to_move(lines_of_others, orders.where(from_pull))
-    also = {*moved, *list_days_of_keys(lake, ORDER_LINES, valid.frame, pulled=days)}
-    result = fold_scratch(lake, ORDER_LINES, valid, pulled=days, finish=finish, also=also)
+    def list_further_days() -> set[date]:
+        from_pull = F.col(C.PULL_DAY).between(days.first, days.last)
+        moved = list_days_to_move(lake.read(ORDER_LINES).where(~from_pull), orders.where(from_pull))
+        return {*moved, *list_days_of_keys(lake, ORDER_LINES, valid.frame, pulled=days)}
+
+    result = fold_scratch(lake, ORDER_LINES, valid, pulled=days, finish=finish, also=list_further_days)
     return StepReport(rows_in, result.rows, result.duplicates, quarantined)

@@ -14,14 +14,15 @@ from pyspark.sql import functions as F
 
 from jobs.conform.fields import first_broken, read_text, read_time, row_as_text, select_rejects
 from jobs.conform.folding import fold
+from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy.countries import read_country
 from jobs.privacy.emails import normalise_email
-from jobs.privacy.keyring import SUBJECT, KeyRing
-from jobs.privacy.masks import mask_text
-from jobs.privacy.pseudonyms import key_relation, keyed_digest, subject_bucket, with_keys
+from jobs.privacy.keyring import SUBJECT
+from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,7 +48,7 @@ def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
 
     Returns:
-        The same rows with ``subject_id`` (null when unknown), the account's country in place of a missing one, and
+        The same rows with ``subject_id`` (null when unknown), the account's country in place of one that is not known, and
         ``_is_bad_email``: true where there is an address that gives no person, and no account does.
     """
     known = accounts.select(
@@ -59,7 +60,7 @@ def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -
     beside = with_keys(rows, keys).join(known, is_account, how="left")
     own_subject = keyed_digest(normalise_email(F.col(C.EMAIL)), SUBJECT)
     subject_id = F.coalesce(own_subject, F.col("_account_subject"))
-    country = mask_text(F.coalesce(read_text(C.COUNTRY), F.col("_account_country")))
+    country = F.coalesce(read_country(F.col(C.COUNTRY)), read_country(F.col("_account_country")))
     return beside.select(
         *(name for name in rows.columns if name != C.COUNTRY),
         country.alias(C.COUNTRY),
@@ -109,8 +110,9 @@ def type_orders(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") 
 
 def run(lake: Lake, days: Days) -> StepReport:
     """Conform the orders pulled on ``days``."""
+    check_not_expired(lake, LANDING, ORDERS, days)
     rows_in = lake.count(LANDING, days=days)
-    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    keys = subject_keys(lake)
     orders = lake.read(LANDING, days=days).transform(type_orders, lake.read("vault.customers"), keys)
     names = lake.contracts[ORDERS].column_names
     with lake.scratch(orders) as typed:

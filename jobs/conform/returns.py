@@ -14,15 +14,15 @@ from pyspark.sql import functions as F
 
 from jobs.conform.fields import first_broken, read_text, read_time, row_as_text, select_rejects
 from jobs.conform.folding import fold
+from jobs.conform.landing import check_not_expired
 from jobs.conform.order_lines import broken_amounts, type_amounts
 from jobs.conform.orders import BAD_EMAIL, find_subjects
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
-from jobs.privacy.keyring import SUBJECT, KeyRing
 from jobs.privacy.masks import mask_text
-from jobs.privacy.pseudonyms import key_relation, subject_bucket
+from jobs.privacy.pseudonyms import subject_bucket, subject_keys
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -87,8 +87,9 @@ def _line_name() -> "tuple[Column | str, ...]":
 
 def run(lake: Lake, days: Days) -> StepReport:
     """Conform the returns pulled on ``days``."""
+    check_not_expired(lake, LANDING, RETURNS, days)
     rows_in = lake.count(LANDING, days=days)
-    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    keys = subject_keys(lake)
     accounts, orders = lake.read("vault.customers"), lake.read("lake.orders")
     returns = lake.read(LANDING, days=days).transform(type_returns, orders, accounts, keys)
     names = lake.contracts[RETURNS].column_names

@@ -50,7 +50,7 @@ def export_partner(lake: Lake, partner: Partner, day: date) -> dict[str, Any]:
     """Build one partner's package of a day, put it in place and register it.
 
     Returns:
-        The manifest.
+        The manifest, and as ``excluded`` how many subjects each rule kept out, which the partner is not told.
 
     Raises:
         KeyRingError: the partner's key of the epoch was destroyed.
@@ -71,13 +71,15 @@ def export_partner(lake: Lake, partner: Partner, day: date) -> dict[str, Any]:
                 _write(lake, AUDIENCE, audiences.build_audience(eligible, segments, keys), draft),
                 _write(lake, APP_INSTALLS, audiences.build_app_installs(eligible, installs, keys), draft),
             ]
-            manifest = _describe(lake, partner, day, key, files, count_excluded(scratch.frame))
+            manifest = _describe(lake, partner, day, key, files)
+            excluded = count_excluded(scratch.frame)
             _finish(draft, target, manifest)
         except BaseException:
             storage.remove_folder(draft)
             raise
-    lake.record(REGISTER, [_register_row(manifest, day)])
-    return manifest
+    done = {**manifest, "excluded": excluded}
+    lake.record(REGISTER, [_register_row(done, day)])
+    return done
 
 
 def count_excluded(judged: "DataFrame") -> dict[str, int]:
@@ -100,9 +102,7 @@ def _write(lake: Lake, table: str, rows: "DataFrame", folder: str) -> PackageFil
     return write_package_file(lake, rows, lake.contracts[table], storage.join(folder, f"{name}.parquet"))
 
 
-def _describe(
-    lake: Lake, partner: Partner, day: date, key: Key, files: list[PackageFile], excluded: dict[str, int]
-) -> dict[str, Any]:
+def _describe(lake: Lake, partner: Partner, day: date, key: Key, files: list[PackageFile]) -> dict[str, Any]:
     described: dict[str, Any] = {}
     for file, table in zip(files, (AUDIENCE, APP_INSTALLS), strict=True):
         contract = lake.contracts[table]
@@ -116,7 +116,6 @@ def _describe(
         "epoch": name_epoch(day),
         "key_id": key.key_id,
         "files": described,
-        "excluded": excluded,
     }
 
 

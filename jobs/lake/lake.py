@@ -7,6 +7,7 @@ them, commit. A reader sees the state before or after, never between.
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.engine import Engine
@@ -16,7 +17,7 @@ from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
 from jobs.lake.days import Days
 from jobs.lake.scratch import Scratch, materialise
 from jobs.lake.staging import Staged
-from jobs.settings import Settings
+from jobs.settings import Settings, is_remote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,9 @@ class Lake:
 
     @classmethod
     def open(cls, settings: Settings) -> "Lake":
-        """A lake whose engine starts when the first frame is asked for."""
+        """A lake whose engine starts when the first frame is asked for; a new home is its owner's alone."""
+        if not is_remote(settings.home):
+            Path(settings.home).mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(settings, Engine(settings), Contracts.load())
 
     @property
@@ -229,7 +232,7 @@ class Lake:
 
         if not self.exists(table):
             return []
-        if "://" in self.home:
+        if is_remote(self.home):
             keep = max(keep, timedelta(hours=1))
         with storage.table_lock(self.home, table, exclusive=True):
             delta = DeltaTable(self.location(table))

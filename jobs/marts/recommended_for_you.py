@@ -33,13 +33,15 @@ CLICKS, ORDER_LINES, SUBJECTS = "lake.clicks", "lake.order_lines", "lake.subject
 ALSO_BOUGHT, ALSO_VIEWED, POPULAR = "also_bought", "also_viewed", "popular"
 WINDOW_DAYS: Final = 90
 POPULAR_DAYS: Final = 30
-STEPS: Final = 10
+STEPS: Final = 5
+NEIGHBOURS: Final = 20
 TOP: Final = 20
 # Twice the list, so that it is still full when up to TOP of the popular products are known to the person.
 POOL: Final = 2 * TOP
 ACTION_WEIGHTS: Final = {"view": 1.0, "cart": 2.0, "favourite": 2.0, "buy": 3.0}
 _WEIGHT, _AT, _STEP, _PEOPLE, _VIA_BOUGHT, _VIA_VIEWED = "_weight", "_at", "_step", "_people", "_bought", "_viewed"
 _LISTED = "_listed"
+PERSON_PRODUCT: Final = (C.SUBJECT_ID, C.PRODUCT_ID)
 
 
 def select_interactions(clicks: "DataFrame", sales: "DataFrame") -> "DataFrame":
@@ -71,10 +73,11 @@ def weigh_recent_products(interactions: "DataFrame") -> "DataFrame":
 def score_candidates(recent: "DataFrame", also_bought: "DataFrame", also_viewed: "DataFrame") -> "DataFrame":
     """One row per person and neighbour of their recent products: ``score``, and the ``reason`` that gave most of it."""
     nothing = F.lit(0.0)
-    bought = also_bought.select(
+    is_near = F.col(C.RANK) <= NEIGHBOURS
+    bought = also_bought.where(is_near).select(
         C.PRODUCT_ID, C.OTHER_PRODUCT_ID, F.col(C.SCORE).alias(_VIA_BOUGHT), nothing.alias(_VIA_VIEWED)
     )
-    viewed = also_viewed.select(
+    viewed = also_viewed.where(is_near).select(
         C.PRODUCT_ID, C.OTHER_PRODUCT_ID, nothing.alias(_VIA_BOUGHT), F.col(C.SCORE).alias(_VIA_VIEWED)
     )
     votes = recent.join(bought.unionByName(viewed), C.PRODUCT_ID, how="inner")
@@ -96,11 +99,19 @@ def pick_popular(interactions: "DataFrame") -> "DataFrame":
     return pool.select(C.PRODUCT_ID, C.SCORE, F.lit(POPULAR).alias(C.REASON))
 
 
-def recommend_personal(candidates: "DataFrame", subjects: "DataFrame", popular: "DataFrame") -> "DataFrame":
-    """Candidates of the willing, then popular products for those of them who have an account."""
+def fill_up(own: "DataFrame", owned: "DataFrame", subjects: "DataFrame", popular: "DataFrame") -> "DataFrame":
+    """Popular products, new to them, for the willing with an account whose own list is not full.
+
+    Args:
+        own: candidates of the willing, without what they own.
+        owned: person and product of every purchase.
+        subjects: rows of ``lake.subjects``.
+        popular: see :func:`pick_popular`.
+    """
     willing = subjects.where(~F.col(C.PERSONALISATION_OPT_OUT) & F.col(C.CLOSED_ON).isNull()).select(C.SUBJECT_ID)
-    fillers = willing.crossJoin(F.broadcast(popular))
-    return candidates.transform(drop_unwilling, subjects).unionByName(fillers)
+    full = own.groupBy(C.SUBJECT_ID).agg(F.count(F.lit(1)).alias(_LISTED)).where(F.col(_LISTED) >= TOP)
+    wanting = willing.join(full.select(C.SUBJECT_ID), C.SUBJECT_ID, how="left_anti")
+    return wanting.crossJoin(F.broadcast(popular)).join(owned, list(PERSON_PRODUCT), how="left_anti")
 
 
 def rank_lists(recommended: "DataFrame") -> "DataFrame":
@@ -113,20 +124,18 @@ def rank_lists(recommended: "DataFrame") -> "DataFrame":
 
 
 def build_recommended(
-    personal: "DataFrame", owned: "DataFrame", opted_out: "DataFrame", popular: "DataFrame", *, as_of: "date"
+    personal: "DataFrame", opted_out: "DataFrame", popular: "DataFrame", *, as_of: "date"
 ) -> "DataFrame":
     """Lists of everybody, in the contract's columns.
 
     Args:
         personal: candidates and fillers of the willing.
-        owned: person and product of every purchase.
         opted_out: people who get the popular list alone.
         popular: see :func:`pick_popular`.
         as_of: last day taken into account.
     """
-    new_to_them = personal.join(owned, [C.SUBJECT_ID, C.PRODUCT_ID], how="left_anti")
     plain = opted_out.select(C.SUBJECT_ID).crossJoin(F.broadcast(popular))
-    lists = new_to_them.unionByName(plain).transform(rank_lists)
+    lists = personal.unionByName(plain).transform(rank_lists)
     return lists.select(
         C.SUBJECT_ID,
         subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
@@ -150,9 +159,12 @@ def run(lake: Lake, days: Days) -> StepReport:
     candidates = score_candidates(weigh_recent_products(interactions), *neighbours)
     clicked_buys = interactions.where(F.col(_WEIGHT) == ACTION_WEIGHTS["buy"])
     owned = sales.select(C.SUBJECT_ID, C.PRODUCT_ID).unionByName(clicked_buys.select(C.SUBJECT_ID, C.PRODUCT_ID))
+    owned = owned.distinct()
     opted_out = subjects.where(F.col(C.PERSONALISATION_OPT_OUT) & F.col(C.CLOSED_ON).isNull())
-    personal = recommend_personal(candidates, subjects, popular)
-    rows = build_recommended(personal, owned.distinct(), opted_out, popular, as_of=days.last)
-    staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
+    new_to_them = candidates.transform(drop_unwilling, subjects).join(owned, list(PERSON_PRODUCT), how="left_anti")
+    with lake.scratch(new_to_them) as own, lake.scratch(popular) as best:
+        personal = own.frame.unionByName(fill_up(own.frame, owned, subjects, best.frame))
+        rows = build_recommended(personal, opted_out, best.frame, as_of=days.last)
+        staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: there are no people, or nothing was viewed or bought."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

@@ -1,6 +1,8 @@
-"""What people asked for themselves, laid over what their account says; the newer of the two holds.
+"""What people asked for themselves, laid over what their account says.
 
-A choice is made with one address and holds for the person: for every address of the same account.
+An opt-out holds until the person opts in again, whatever happens to the account meanwhile: a new phone number is no
+consent. An opt-in holds where it is newer than the account's row. A choice is made with one address and holds for the
+person: for every address of the same account.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -26,8 +28,7 @@ def apply_choices(subjects: "DataFrame", choices: "DataFrame") -> "DataFrame":
         choices: one row per subject and purpose, in the columns of ``ledger.choices``.
 
     Returns:
-        The same rows; ``ads_opt_out`` and ``personalisation_opt_out`` follow the person's latest choice where it is
-        newer than the row.
+        The same rows; ``ads_opt_out`` and ``personalisation_opt_out`` follow the person's latest choice.
     """
     asked = choices.join(subjects.select(C.SUBJECT_ID, C.PERSON_ID), C.SUBJECT_ID, how="inner")
     newest_first = Window.partitionBy(C.PERSON_ID, C.PURPOSE).orderBy(F.desc(C.ASKED_AT), F.desc(C.IS_OPT_OUT))
@@ -38,7 +39,8 @@ def apply_choices(subjects: "DataFrame", choices: "DataFrame") -> "DataFrame":
         answers = of_purpose.select(
             C.PERSON_ID, F.col(C.IS_OPT_OUT).alias("_answer"), F.col(C.ASKED_AT).alias("_asked")
         )
-        is_newer = F.coalesce(F.col("_asked") >= F.col(C.UPDATED_AT), F.lit(False))
-        holds = F.when(is_newer, F.col("_answer")).otherwise(F.col(flag))
+        is_opt_in = F.coalesce(~F.col("_answer") & (F.col("_asked") >= F.col(C.UPDATED_AT)), F.lit(False))
+        is_opt_out = F.coalesce(F.col("_answer"), F.lit(False))
+        holds = F.when(is_opt_out, F.lit(True)).when(is_opt_in, F.lit(False)).otherwise(F.col(flag))
         chosen = chosen.join(answers, C.PERSON_ID, how="left").withColumn(flag, holds).select(*subjects.columns)
     return chosen

@@ -14,16 +14,23 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 PROFILE: Final = "sophilux/1"
-PATTERN: Final = (
-    r"^[^@\s,;<>()\[\]\"\\]{1,64}@[^@\s,;<>()\[\]\"\\_.-][^@\s,;<>()\[\]\"\\_]*\.[^@\s,;<>()\[\]\"\\_.]{2,63}$"
-)
+WHITE_SPACE: Final = "\\s\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Inside a class of a regular expression: what Unicode calls white space; alone, ``\\s`` is less in Java's dialect."""
+NOT_IN_LOCAL: Final = f'@{WHITE_SPACE},;<>()\\[\\]"\\\\'
+NOT_IN_DOMAIN: Final = f"{NOT_IN_LOCAL}_"
+PATTERN: Final = f"^[^{NOT_IN_LOCAL}]{{1,64}}@[^{NOT_IN_DOMAIN}.-][^{NOT_IN_DOMAIN}]*\\.[^{NOT_IN_DOMAIN}.]{{2,63}}$"
 GMAIL_DOMAINS: Final = ("gmail.com", "googlemail.com")
 LONGEST: Final = 254
 
 
+def trim_space(text: "Column") -> "Column":
+    """The text without white space around it."""
+    return F.regexp_replace(text, f"^[{WHITE_SPACE}]+|[{WHITE_SPACE}]+$", "")
+
+
 def normalise_email(address: "Column") -> "Column":
     """The address under the sophilux profile; null where it cannot be one."""
-    trimmed = F.lower(F.regexp_replace(address, r"^[\s\u00a0]+|[\s\u00a0]+$", ""))
+    trimmed = F.lower(trim_space(address))
     local = F.substring_index(trimmed, "@", 1)
     domain = F.substring_index(trimmed, "@", -1)
     gmail_local = F.regexp_replace(F.substring_index(local, "+", 1), r"\.", "")

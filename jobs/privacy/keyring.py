@@ -47,13 +47,23 @@ class KeyRing:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def key(self, purpose: str) -> Key:
+    def key(self, purpose: str, *, may_make: bool = True) -> Key:
         """The key of a purpose, made when there is none yet.
 
+        Args:
+            purpose: what the key is for.
+            may_make: false where a key must be there already, because data was made with it.
+
         Raises:
-            KeyRingError: the file may be read by others, is not a key ring, or the key was destroyed.
+            KeyRingError: the file may be read by others, is not a key ring, lacks the key, or the key was destroyed.
         """
         known = self._find(self._read(), purpose)
+        if known is None and not may_make:
+            message = (
+                f"The key ring {self._path} has no key for {purpose}, but the lake holds data made with one; "
+                "restore the ring from your backup, or set SOPHILUX_KEYRING_FILE."
+            )
+            raise KeyRingError(message)
         if known is None:
             with self._locked():
                 entries = self._read()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.privacy.keyring import Key
+from jobs.lake import Lake
+from jobs.privacy.keyring import SUBJECT, Key, KeyRing
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -18,6 +19,7 @@ INNER_PAD: Final = 0x36
 OUTER_PAD: Final = 0x5C
 DIGITS: Final = 32
 BUCKETS: Final = 256
+PSEUDONYMOUS: Final = ("lake.clicks", "vault.identities", "ledger.choices")
 
 
 def key_relation(session: "SparkSession", **keys: Key) -> "DataFrame":
@@ -30,6 +32,18 @@ def key_relation(session: "SparkSession", **keys: Key) -> "DataFrame":
         columns[f"_{name}_inner"] = pa.array([bytes(b ^ INNER_PAD for b in block)], pa.binary())
         columns[f"_{name}_outer"] = pa.array([bytes(b ^ OUTER_PAD for b in block)], pa.binary())
     return session.createDataFrame(pa.table(columns))
+
+
+def subject_keys(lake: Lake) -> "DataFrame":
+    """The key relation of ``subject_id``, with the name ``subject``.
+
+    Raises:
+        KeyRingError: the ring has no such key although the lake holds pseudonyms made with one; a new key would
+            give everybody a second pseudonym, and nobody could be found under the first.
+    """
+    holds_pseudonyms = any(lake.exists(table) for table in PSEUDONYMOUS)
+    key = KeyRing(lake.settings.keyring).key(SUBJECT, may_make=not holds_pseudonyms)
+    return key_relation(lake.session, subject=key)
 
 
 def keyed_digest(text: "Column", name: str) -> "Column":

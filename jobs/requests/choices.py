@@ -9,8 +9,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy.choices import FLAGS
 from jobs.privacy.emails import normalise_email
-from jobs.privacy.keyring import SUBJECT, KeyRing
-from jobs.privacy.pseudonyms import key_relation, keyed_digest, subject_bucket, with_keys
+from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 
 CHOICES = "ledger.choices"
 
@@ -35,7 +34,7 @@ def record_choice(lake: Lake, address: str, *, purpose: str, is_opt_out: bool, a
     if purpose not in FLAGS:
         message = f"purpose must be one of {', '.join(FLAGS)}, got {purpose}."
         raise UsageError(message)
-    keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
+    keys = subject_keys(lake)
     asked = lake.session.createDataFrame(
         [(address, purpose, is_opt_out, asked_at)],
         "_email string, purpose string, is_opt_out boolean, asked_at timestamp",
@@ -43,7 +42,12 @@ def record_choice(lake: Lake, address: str, *, purpose: str, is_opt_out: bool, a
     subject = keyed_digest(normalise_email(F.col("_email")), "subject")
     choice = with_keys(asked, keys).withColumn(C.SUBJECT_ID, subject).where(F.col(C.SUBJECT_ID).isNotNull())
     rows = choice.select(
-        C.SUBJECT_ID, subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET), C.PURPOSE, C.IS_OPT_OUT, C.ASKED_AT
+        C.SUBJECT_ID,
+        subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
+        C.PURPOSE,
+        C.IS_OPT_OUT,
+        C.ASKED_AT,
+        F.lit(None).cast("timestamp").alias(C.ENDED_AT),
     )
     if rows.count() == 0:
         message = "The address is no e-mail address (one @, a domain with a dot, no spaces); nothing was recorded."

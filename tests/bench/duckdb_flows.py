@@ -114,24 +114,31 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
 
 
 def also_viewed(
-    connection: duckdb.DuckDBPyConnection, home: Path, *, longest: int, fewest_people: int, top: int
+    connection: duckdb.DuckDBPyConnection, home: Path, *, cap: int, reach: int, people: int, top: int
 ) -> None:
-    """For each product the products most often seen in the same visit."""
+    """For each product the products most often seen near it in the same visits, scored like the table."""
     connection.execute(f"""
         COPY (
             WITH seen AS (
                 SELECT session_id, subject_id, product_id, min(event_time) AS at FROM '{home}/clicks.parquet'
                 WHERE flag IS NULL AND product_id IS NOT NULL AND action IN ('view', 'cart', 'favourite', 'buy') GROUP BY ALL
-            ), capped AS (
-                SELECT * FROM seen QUALIFY row_number() OVER (PARTITION BY session_id, subject_id ORDER BY at, product_id) <= {longest}
-            ), totals AS (SELECT product_id, count(*) AS n FROM capped GROUP BY ALL
+            ), placed AS (
+                SELECT *, row_number() OVER (PARTITION BY session_id, subject_id ORDER BY at, product_id) AS place FROM seen
+                QUALIFY place <= {cap}
+            ), totals AS (SELECT product_id, count(*) + 5.0 AS n FROM placed GROUP BY ALL
             ), by_person AS (
-                SELECT a.product_id AS x, b.product_id AS y, a.subject_id, count(*) AS c FROM capped a
-                JOIN capped b USING (session_id, subject_id) WHERE a.product_id < b.product_id GROUP BY ALL
+                SELECT least(a.product_id, b.product_id) AS x, greatest(a.product_id, b.product_id) AS y, a.subject_id, count(*) AS c,
+                       sum(CASE WHEN a.product_id < b.product_id THEN 1.0 ELSE 0.75 END / (b.place - a.place)) AS forward,
+                       sum(CASE WHEN a.product_id < b.product_id THEN 0.75 ELSE 1.0 END / (b.place - a.place)) AS backward
+                FROM placed a JOIN placed b USING (session_id, subject_id)
+                WHERE a.place < b.place AND b.place <= a.place + {reach} GROUP BY ALL
             ), pairs AS (
-                SELECT x, y, sum(c) AS c, count(*) AS people FROM by_person GROUP BY ALL HAVING count(*) >= {fewest_people}
-            ), both AS (SELECT x, y, c, people FROM pairs UNION ALL SELECT y, x, c, people FROM pairs)
-            SELECT x, y, c, people, c / sqrt(tx.n * ty.n) AS score,
+                SELECT x, y, sum(c) AS c, count(*) AS people, sum(forward) AS forward, sum(backward) AS backward
+                FROM by_person GROUP BY x, y HAVING count(*) >= {people}
+            ), both AS (
+                SELECT x, y, c, people, forward AS weight FROM pairs UNION ALL SELECT y, x, c, people, backward FROM pairs
+            )
+            SELECT x, y, c, people, weight / (tx.n ** 0.75 * ty.n ** 0.25) AS score,
                    row_number() OVER (PARTITION BY x ORDER BY score DESC, people DESC, y) AS rank
             FROM both JOIN totals tx ON x = tx.product_id JOIN totals ty ON y = ty.product_id
             QUALIFY rank <= {top}

@@ -43,6 +43,8 @@ def test_the_tables_of_a_query_are_listed_once(contracts):
         "/* SELECT */ UPDATE lake.orders SET day = null",
         "SELECT * FROM delta.`/somewhere`",
         "SELECT * FROM parquet . `/somewhere`",
+        "SELECT email FROM `delta`.`/somewhere/vault/customers`",
+        "SELECT email FROM `parquet` . `file:/somewhere`",
     ],
 )
 def test_what_is_no_query_of_tables_is_refused(contracts, text):

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.conform import carrier_updates, customers, orders
 from jobs.lake import Days
-from tests.conform.landed import DAY, DAYS, customer, land, order, rows
+from tests.conform.landed import DAY, DAYS, customer, land, order, reasons, rows
 
 NEXT = date(2024, 2, 1)
 
@@ -188,3 +188,43 @@ def test_other_parcels_are_left_alone(ordered):
         {"parcel_id": "dhl/T1", "state": "delivered"},
         {"parcel_id": "dhl/T2", "state": "handed_over"},
     ]
+
+
+def test_a_correction_that_came_before_its_order_is_taken_in_with_it(ordered):
+    correction = {"event": "phone_corrected", "phone": "9"}
+    land(ordered, "carrier_updates", update(1, order_id="o3", **correction), update(2, order_id="o2", **correction))
+    assert carrier_updates.run(ordered, DAYS).quarantined == 2
+    changed = {"updated_at": "2024-02-01 09:00:00"}
+    land(ordered, "orders", order("o3", **changed), order("o2", **changed), days=Days.single(NEXT))
+    orders.run(ordered, Days.single(NEXT))
+    land(ordered, "carrier_updates", update(1, order_id="o3"), days=Days.single(NEXT))
+    report = carrier_updates.run(ordered, Days.single(NEXT))
+    assert (report.rows_in, report.rows_out, report.quarantined, len(report.warnings)) == (1, 1, 0, 1)
+    assert ordered.count("quarantine.carrier_updates") == 0
+    assert "9" in {row["phone"] for row in rows(ordered, "vault.addresses", "phone")}
+    assert carrier_updates.run(ordered, Days.single(NEXT)).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tracking_no": "jane@example.com"}, carrier_updates.BAD_TRACKING),
+        ({"tracking_no": "Jane Doe"}, carrier_updates.BAD_TRACKING),
+        ({"tracking_no": "4111-1111-1111-1111"}, carrier_updates.BAD_TRACKING),
+        ({"order_id": "o4111111111111111"}, carrier_updates.BAD_ORDER),
+        ({"order_id": "o1/x"}, carrier_updates.BAD_ORDER),
+    ],
+)
+def test_ids_with_something_else_in_them_are_refused(ordered, changes, reason):
+    land(ordered, "carrier_updates", update(1), update(2, **changes))
+    assert carrier_updates.run(ordered, DAYS).quarantined == 1
+    assert reasons(ordered, "carrier_updates") == [reason]
+    assert len(parcels(ordered)) == 1
+
+
+@pytest.mark.parametrize(
+    "tracking_no", ["T00000001", "00340434161094015902", "9400111899223197428490", "1Z999AA10123456784"]
+)
+def test_parcel_numbers_of_real_carriers_pass(ordered, tracking_no):
+    land(ordered, "carrier_updates", update(1, tracking_no=tracking_no, order_id="e481f51cbdc54678b7cc49136f2d6af7"))
+    assert carrier_updates.run(ordered, DAYS).quarantined == 0

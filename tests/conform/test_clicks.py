@@ -1,5 +1,6 @@
 import hmac
 import json
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from jobs.conform import clicks
 from jobs.lake import Days
 from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.privacy.masks import EMAIL
 
 DAY = date(2026, 3, 2)
 NEXT_DAY = date(2026, 3, 3)
@@ -85,6 +87,11 @@ def test_one_person_written_two_ways_is_one_subject(lake):
         (event(email="not an address"), clicks.BAD_EMAIL),
         (event(product="jane@example.com"), clicks.BAD_PRODUCT),
         (event(product="4111111111111111"), clicks.BAD_PRODUCT),
+        (event(product="P-4111 1111:1111 1111/7"), clicks.BAD_PRODUCT),
+        (event(visitor=""), clicks.NOBODY),
+        (event(visitor=" \u3000", email=""), clicks.NOBODY),
+        (event(action=""), clicks.UNKNOWN_ACTION),
+        ('{"visitor": "", "email": " "}', clicks.NOT_AN_EVENT),
     ],
 )
 def test_a_line_that_breaks_a_rule_is_kept_with_its_reason(lake, line, reason):
@@ -109,6 +116,36 @@ def test_cards_and_addresses_in_urls_and_searches_are_masked(lake):
     found = {row.product_id: (row.search_text, row.page_path) for row in rows_of(lake)}
     assert found["P1"] == ("pay [card] for [email]", "/u/[email]/[card]")
     assert found["P2"][0] == "order [card]"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["4111111111111111", "x4111-1111-1111-1111", "jane@example.com", "jane%40example.com", "", " ", "two\nlines"],
+)
+def test_codes_that_hold_personal_data_or_nothing_are_nothing(lake, value):
+    assert conform(lake, event(error=value, app=value, country=value)).rows_out == 1
+    (row,) = rows_of(lake)
+    assert (row.error_code, row.app_id, row.country) == (None, None, None)
+
+
+def test_a_country_is_a_code_or_a_known_name(lake):
+    names = ["de", "United Kingdom", "Jane Doe"]
+    conform(lake, *(event(country=name, product=name[:1]) for name in names))
+    assert {row.product_id: row.country for row in rows_of(lake)} == {"d": "DE", "U": "United Kingdom", "J": None}
+
+
+def test_an_article_number_of_thirteen_digits_is_a_product(lake):
+    conform(lake, event(product="4000000000006"))
+    assert [row.product_id for row in rows_of(lake)] == ["4000000000006"]
+
+
+def test_blank_fields_are_nothing(lake):
+    blank = {"email": "", "product": " ", "url": "\u3000", "search": "", "country": ""}
+    conform(lake, event(**blank), event(product=None))
+    (row,) = rows_of(lake)
+    key = KeyRing(lake.settings.keyring).key(SUBJECT).secret
+    assert row.subject_id == hmac.new(key, b"visitor:v1", "sha256").hexdigest()[:32]
+    assert (row.product_id, row.page_path, row.search_text, row.country) == (None, None, None, None)
 
 
 def test_a_late_event_joins_its_own_day(lake):
@@ -150,7 +187,7 @@ def test_traffic_that_does_not_count_is_flagged(lake):
 
 
 hostile_text = st.text(max_size=30) | st.sampled_from(
-    ["a@b.co", "4111111111111111", "v1", "view", "\x00", "%40", "é@ü.de", "'\"\\"]
+    ["a@b.co", "A@B.co ", "4111111111111111", "v1", "view", "", "\x00", "%40", "é@ü.de", "'\"\\"]
 )
 hostile_value = (
     st.none() | st.booleans() | st.integers() | st.floats() | hostile_text | st.lists(hostile_text, max_size=2)
@@ -161,13 +198,40 @@ times = st.sampled_from(
 hostile_event = st.dictionaries(st.sampled_from([*clicks.FIELDS, "unknown"]), hostile_value, max_size=8)
 plausible_event = st.fixed_dictionaries(
     {"time": times, "visitor": st.sampled_from(["v1", "v2"]), "action": st.sampled_from(["view", "buy", "no"])},
-    optional={"email": hostile_text, "product": hostile_text, "url": hostile_text, "search": hostile_text},
+    optional={
+        "email": hostile_text,
+        "product": hostile_text,
+        "url": hostile_text,
+        "search": hostile_text,
+        "dwell_ms": st.sampled_from([1, "1", 2, 2.5, True, "", None]),
+    },
 )
 hostile_line = (
     (hostile_event | plausible_event).map(json.dumps)
     | st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=60)
     | plausible_event.map(lambda fields: json.dumps(fields)[:-5])
 )
+
+
+def as_text(value):
+    """A value of JSON as the engine's text; what is blank is nothing."""
+    if value is None or isinstance(value, str):
+        return value if value and value.strip(" \t\n\v\f\r\x00\x85\u00a0\u2028\u2029\u3000") else None
+    return json.dumps(value)
+
+
+def masked(text):
+    return text and re.sub(EMAIL, "[email]", text).replace("4111111111111111", "[card]")
+
+
+def canonical(line):
+    """The event of an understood line, in plain Python: equal for lines that are one event."""
+    fields = {name: as_text(value) for name, value in json.loads(line).items() if name in clicks.FIELDS}
+    email, visitor, url = fields.pop("email", None), fields.pop("visitor", None), fields.pop("url", None)
+    path = url and re.match(clicks.PATH_PATTERN, url).group(1)
+    subject = f"email:{email.strip().lower()}" if email else f"visitor:{visitor}"
+    stated = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps([subject, masked(path), {**stated, "search": masked(fields.get("search"))}], sort_keys=True)
 
 
 @given(lines=st.lists(hostile_line, max_size=25).map(lambda lines: lines + lines[:3]))
@@ -181,7 +245,7 @@ def test_lines_in_are_rows_out_plus_duplicates_plus_quarantined(shared_lake, lin
     rejected = Counter(row.raw for row in rejects)
     understood = Counter(lines) - rejected
     assert not rejected - Counter(lines)
-    assert len(rows) == len({row.event_id for row in rows}) <= len(understood)
+    assert len(rows) == len({row.event_id for row in rows}) == len({canonical(line) for line in understood})
     assert all("4111111111111111" not in f"{row.page_path}{row.search_text}{row.product_id}" for row in rows)
     again = conform(shared_lake, *reversed(lines))
     assert (again.rows_out, again.duplicates, again.quarantined) == (

@@ -122,7 +122,7 @@ def test_accounts_that_share_an_address_get_the_more_protective_answer(lake):
         "customers",
         customer("parent", birth_date="1980-01-01", personalisation_opt_out="1", **shared),
         customer("child", birth_date="2015-06-10", ads_opt_out="1", updated_at="2024-01-31 07:00:00", **shared),
-        customer("gone", birth_date=None, closed_at="2024-01-02 10:00:00", updated_at="2024-01-31 06:00:00", **shared),
+        customer("gone", closed_at="2024-01-02 10:00:00", updated_at="2024-01-31 06:00:00", **shared),
     )
     customers.run(lake, DAYS)
     (row,) = rows(lake, "lake.subjects")
@@ -130,6 +130,29 @@ def test_accounts_that_share_an_address_get_the_more_protective_answer(lake):
     assert (row["adult_from"], row["closed_on"]) == (date(2033, 7, 1), date(2024, 1, 2))
     parent = next(r for r in rows(lake, "vault.customers") if r["customer_id"] == "parent")
     assert row["person_id"] == parent["person_id"]
+
+
+@pytest.mark.parametrize("unknown", [None, "31.1.2006"])
+def test_an_address_of_an_account_of_unknown_age_is_of_unknown_age(lake, unknown):
+    shared = {"email": "family@example.com"}
+    land(lake, "customers", customer(birth_date="1980-01-01", **shared), customer("c2", birth_date=unknown, **shared))
+    customers.run(lake, DAYS)
+    assert rows(lake, "lake.subjects", "adult_from") == [{"adult_from": None}]
+
+
+def test_an_address_that_came_before_its_account_is_taken_in_with_it(lake):
+    land(lake, "customer_emails", email(), email("c9"))
+    assert customers.run(lake, DAYS).quarantined == 2
+    land(lake, "customers", customer(updated_at="2024-02-01 08:00:00"), days=Days.single(NEXT))
+    report = customers.run(lake, Days.single(NEXT))
+    assert (report.rows_in, report.rows_out, report.quarantined, len(report.warnings)) == (1, 1, 0, 1)
+    assert rows(lake, "vault.identities", "email_normalised", "is_primary") == [
+        {"email_normalised": "c1@example.com", "is_primary": True},
+        {"email_normalised": "other@example.com", "is_primary": False},
+    ]
+    assert lake.count("lake.subjects") == 2
+    assert reasons(lake, "customer_emails") == [customers.UNKNOWN_CUSTOMER]
+    assert customers.run(lake, Days.single(NEXT)).warnings == []
 
 
 def test_a_later_pull_of_one_account_keeps_the_other_accounts_answer(lake):
@@ -182,5 +205,5 @@ def test_the_account_opens_the_history_of_its_address(lake):
 
 def test_no_direct_identifier_reaches_the_lake(lake):
     row = subject(lake, country="ann@example.com")
-    assert row["country"] == "[email]"
+    assert row["country"] is None
     assert "@" not in str(row)

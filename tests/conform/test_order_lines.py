@@ -103,6 +103,24 @@ def test_lines_that_no_longer_come_are_gone_after_a_rerun(ordered):
     assert reasons(ordered, "order_lines") == []
 
 
+def test_lines_that_came_before_their_order_are_taken_in_with_it(lake):
+    land(lake, "order_lines", line("o1"), line("o9"))
+    orders.run(lake, DAYS)
+    assert order_lines.run(lake, DAYS).quarantined == 2
+    changed = order("o1", ordered_at="2024-01-31 23:59:00", updated_at="2024-02-01 00:01:00")
+    land(lake, "orders", changed, days=Days.single(NEXT))
+    orders.run(lake, Days.single(NEXT))
+    report = order_lines.run(lake, Days.single(NEXT))
+    assert (report.rows_in, report.rows_out, report.quarantined) == (0, 0, 0)
+    assert len(report.warnings) == 1
+    assert report.warnings[0].startswith("1 other days were conformed again")
+    assert rows(lake, "lake.order_lines", "day", "order_id", "pull_day") == [
+        {"day": DAY, "order_id": "o1", "pull_day": DAY}
+    ]
+    assert reasons(lake, "order_lines") == [order_lines.UNKNOWN_ORDER]
+    assert order_lines.run(lake, Days.single(NEXT)).warnings == []
+
+
 texts = st.sampled_from([None, "", "1", "2", "-1", "0", "2.5", "x", "1.005"])
 any_line = st.fixed_dictionaries(
     {

@@ -1,15 +1,19 @@
 import hmac
 import io
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 
+import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
+from jobs.errors import KeyRingError
 from jobs.privacy.keyring import SUBJECT, Key, KeyRing
 from jobs.privacy.pseudonyms import BUCKETS, key_relation, keyed_digest, subject_bucket, with_keys
+from jobs.requests.choices import record_choice
 
 PLANTED = Key("test", "0000", b"planted-key-planted-key-planted!")
 
@@ -59,3 +63,15 @@ def test_no_plan_and_no_column_name_shows_the_key(shared_lake):
 
 def test_the_ring_of_a_lake_gives_its_subject_key(lake):
     assert KeyRing(lake.settings.keyring).key(SUBJECT).secret
+
+
+def test_a_lost_key_ring_is_not_replaced_while_the_lake_holds_pseudonyms(lake):
+    record_choice(lake, "jane@example.com", purpose="ads", is_opt_out=True, asked_at=datetime(2026, 3, 2, tzinfo=UTC))
+    lake.settings.keyring.unlink()
+    with pytest.raises(
+        KeyRingError, match="has no key for subject, but the lake holds data made with one; restore the ring"
+    ):
+        record_choice(
+            lake, "joe@example.com", purpose="ads", is_opt_out=True, asked_at=datetime(2026, 3, 2, tzinfo=UTC)
+        )
+    assert not lake.settings.keyring.exists()

@@ -23,7 +23,7 @@ def subjects(lake, *rows):
 
 def choices(lake, *rows):
     """ledger.choices from (subject_id, purpose, is_opt_out, hours after noon)."""
-    full = [(subject, 1, purpose, out, NOON + timedelta(hours=hours)) for subject, purpose, out, hours in rows]
+    full = [(subject, 1, purpose, out, NOON + timedelta(hours=hours), None) for subject, purpose, out, hours in rows]
     return lake.session.createDataFrame(full, lake.contracts[CHOICES].engine_schema())
 
 
@@ -45,9 +45,14 @@ def test_the_latest_choice_holds(lake):
     assert flags(rows.transform(apply_choices, opted_in)) == {"a": (False, False), "b": (False, False)}
 
 
-def test_a_newer_account_row_wins_over_an_older_choice(lake):
+def test_a_newer_opt_out_of_the_account_wins_over_an_older_opt_in(lake):
     rows = subjects(lake, ("a", "p", True, False))
     assert flags(rows.transform(apply_choices, choices(lake, ("a", "ads", False, -1)))) == {"a": (True, False)}
+
+
+def test_an_opt_out_survives_later_changes_of_the_account(lake):
+    rows = subjects(lake, ("a", "p", False, False))
+    assert flags(rows.transform(apply_choices, choices(lake, ("a", "ads", True, -100)))) == {"a": (True, False)}
 
 
 def test_recording_keeps_the_pseudonym_and_not_the_address(lake):
