@@ -48,7 +48,7 @@ def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
 
     Returns:
-        The same rows with ``subject_id`` (null when unknown), the account's country in place of one that is not known, and
+        The same rows with ``subject_id`` (null when unknown), its account's country where its own is not known, and
         ``_is_bad_email``: true where there is an address that gives no person, and no account does.
     """
     known = accounts.select(

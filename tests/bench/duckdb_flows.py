@@ -26,14 +26,14 @@ def connect(threads: int, memory_gb: int) -> duckdb.DuckDBPyConnection:
 
 
 def land_clickstream(connection: duckdb.DuckDBPyConnection, drops: Path, home: Path) -> None:
-    """Lines of all files with their source and number."""
+    """Lines of all files with their source and number; those that are not UTF-8 are left out, which is less work."""
     home.mkdir(parents=True, exist_ok=True)
     connection.execute(f"""
         COPY (
             SELECT CAST(regexp_extract(filename, '(\\d{{4}}-\\d{{2}}-\\d{{2}})/[^/]*$', 1) AS DATE) AS pull_day,
                    filename AS source, row_number() OVER (PARTITION BY filename) AS line_no, raw
             FROM read_csv('{drops}/*/*', columns = {{'raw': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '',
-                          header = false, filename = true, auto_detect = false, max_line_size = 67108864)
+                          header = false, filename = true, auto_detect = false, ignore_errors = true, max_line_size = 67108864)
         ) TO '{home}/landing.parquet' {WRITE}
     """)
 
@@ -87,8 +87,8 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
         COPY (
             WITH firsts AS (
                 SELECT * EXCLUDE (is_reject, raw) FROM parsed WHERE NOT is_reject
-                QUALIFY coalesce(lag(event_id) OVER in_order != event_id, true)
                 WINDOW in_order AS (PARTITION BY day, subject_id ORDER BY event_time, event_id, pull_day)
+                QUALIFY coalesce(lag(event_id) OVER in_order != event_id, true)
             ), gaps AS (
                 SELECT *, epoch(event_time) - lag(epoch(event_time)) OVER in_order AS gap,
                        epoch(event_time) - lag(epoch(event_time), {clicks.BURST_EVENTS - 1}) OVER in_order AS burst
@@ -120,10 +120,10 @@ def also_viewed(
     connection.execute(f"""
         COPY (
             WITH seen AS (
-                SELECT session_id, subject_id, product_id, min(event_time) AS at FROM '{home}/clicks.parquet'
+                SELECT session_id, subject_id, product_id, min(event_time) AS first_at FROM '{home}/clicks.parquet'
                 WHERE flag IS NULL AND product_id IS NOT NULL AND action IN ('view', 'cart', 'favourite', 'buy') GROUP BY ALL
             ), placed AS (
-                SELECT *, row_number() OVER (PARTITION BY session_id, subject_id ORDER BY at, product_id) AS place FROM seen
+                SELECT *, row_number() OVER (PARTITION BY session_id, subject_id ORDER BY first_at, product_id) AS place FROM seen
                 QUALIFY place <= {cap}
             ), totals AS (SELECT product_id, count(*) + 5.0 AS n FROM placed GROUP BY ALL
             ), by_person AS (
@@ -135,12 +135,12 @@ def also_viewed(
             ), pairs AS (
                 SELECT x, y, sum(c) AS c, count(*) AS people, sum(forward) AS forward, sum(backward) AS backward
                 FROM by_person GROUP BY x, y HAVING count(*) >= {people}
-            ), both AS (
+            ), directed AS (
                 SELECT x, y, c, people, forward AS weight FROM pairs UNION ALL SELECT y, x, c, people, backward FROM pairs
             )
             SELECT x, y, c, people, weight / (tx.n ** 0.75 * ty.n ** 0.25) AS score,
                    row_number() OVER (PARTITION BY x ORDER BY score DESC, people DESC, y) AS rank
-            FROM both JOIN totals tx ON x = tx.product_id JOIN totals ty ON y = ty.product_id
+            FROM directed JOIN totals tx ON x = tx.product_id JOIN totals ty ON y = ty.product_id
             QUALIFY rank <= {top}
         ) TO '{home}/also_viewed.parquet' {WRITE}
     """)

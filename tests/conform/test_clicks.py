@@ -206,6 +206,21 @@ plausible_event = st.fixed_dictionaries(
         "dwell_ms": st.sampled_from([1, "1", 2, 2.5, True, "", None]),
     },
 )
+few_texts = st.sampled_from(["red mug", "/p/P1?q=1", "/p/P1?q=2", "a@b.co", "4111111111111111", "", "\x00"])
+sound_event = st.fixed_dictionaries(
+    {
+        "time": st.sampled_from(["2026-03-02T12:00:00Z", "2026-03-01T23:59:59.999Z"]),
+        "visitor": st.sampled_from(["v1", "v2"]),
+        "action": st.sampled_from(["view", "buy"]),
+    },
+    optional={
+        "email": st.sampled_from(["a@b.co", "A@B.co ", "", None]),
+        "product": st.sampled_from(["P1", "P2", " "]),
+        "url": few_texts,
+        "search": few_texts,
+        "dwell_ms": st.sampled_from([1, "1", 2, ""]),
+    },
+)
 hostile_line = (
     (hostile_event | plausible_event).map(json.dumps)
     | st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=60)
@@ -234,7 +249,7 @@ def canonical(line):
     return json.dumps([subject, masked(path), {**stated, "search": masked(fields.get("search"))}], sort_keys=True)
 
 
-@given(lines=st.lists(hostile_line, max_size=25).map(lambda lines: lines + lines[:3]))
+@given(lines=st.lists(hostile_line | sound_event.map(json.dumps), max_size=25).map(lambda lines: lines + lines[:3]))
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_lines_in_are_rows_out_plus_duplicates_plus_quarantined(shared_lake, lines):
     report = conform(shared_lake, *lines)
