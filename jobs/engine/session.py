@@ -35,6 +35,7 @@ LOCAL_SPARK_OPTIONS = {
 }
 # PySpark's only switch for a Connect server on a free port; without it two local Sparks collide on 15002.
 FREE_PORT_SWITCH = "SPARK_TESTING"
+TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105
 
 
 class Engine:
@@ -85,8 +86,13 @@ class Engine:
         self._server = SparkConnectServer(ip="127.0.0.1", port=0)
         self._server.start(background=True)
         _, port = self._server.listening_address
-        session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-        return _configure(session)
+        # A local Spark of the same process leaves its token here; Sail would be sent it, and has no TLS to go with it.
+        token = os.environ.pop(TOKEN, None)
+        try:
+            return _configure(SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create())
+        finally:
+            if token:
+                os.environ[TOKEN] = token
 
     def _start_spark(self) -> "SparkSession":
         from pyspark.sql import SparkSession
