@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -250,6 +250,7 @@ def canonical(line):
 
 
 @given(lines=st.lists(hostile_line | sound_event.map(json.dumps), max_size=25).map(lambda lines: lines + lines[:3]))
+@example(lines=[event(search="red"), event(search="blue"), event(search="red"), event(search=None), event(search="")])
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_lines_in_are_rows_out_plus_duplicates_plus_quarantined(shared_lake, lines):
     report = conform(shared_lake, *lines)
