@@ -27,7 +27,7 @@ FIRST_DAY = date(2026, 3, 2)
 LENGTH = 3
 STEPS = ("sources.clickstream", "conform.clicks", "marts.also_viewed", "marts.recently_viewed")
 OTHER_STEPS = ("marts.bestsellers", "marts.also_bought", "marts.recommended_for_you")
-CONTESTANTS = ("sail", "spark", "duckdb")
+CONTESTANTS = ("sail", "duckdb", "spark")
 EXPECTED = "Expected: Spark at least 4.0, DuckDB at most 1.5 times; peak memory of Sail under 6 GB."
 
 
@@ -64,6 +64,7 @@ def measure(name: str, work: Callable[[], object]) -> None:
         work()
         seconds = time.perf_counter() - started
     print(json.dumps({"step": name, "seconds": round(seconds, 2), "peak_gb": round(peak[0] / 2**30, 2)}), flush=True)
+    print(f"  {name:28}{seconds:8.1f} s{peak[0] / 2**30:7.2f} GB", file=sys.stderr, flush=True)
 
 
 def run_engine(settings: Settings) -> None:
@@ -104,6 +105,7 @@ def run_duckdb(settings: Settings) -> None:
 
 def run_contestant(contestant: str, home: Path) -> dict[str, dict[str, float]]:
     """Run one contestant in a process of its own."""
+    print(contestant, file=sys.stderr, flush=True)
     environment = {**os.environ, "SOPHILUX_SOURCES_ROOT": f"{home}.sources"}
     if contestant != "duckdb":
         environment["SOPHILUX_ENGINE"] = contestant
