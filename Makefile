@@ -59,7 +59,7 @@ docker/spark/jars/.ready: docker/spark/pom.xml
 	@touch $@
 
 lock: ## Resolve requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra aws --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements.lock
 
 clean: ## Remove the .venv and what tests leave
