@@ -2,20 +2,21 @@
 
 Every commit is a compare-and-swap on the table's version. One that lost the race is tried again on the new
 version, which costs metadata only; it gives up when the rows it was computed from have changed meanwhile.
-The log receives file names, partition values and counts, and no value of any row.
+The log receives file names, partition values, counts and the lineage's names of columns, and no value of any row.
 """
 
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import CommitConflictError
-from jobs.lake.contracts import Contract
+from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.staging import Staged
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
 
 ATTEMPTS = 20
 PAUSE_SECONDS = 0.05
@@ -23,12 +24,13 @@ PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class TableFile:
-    """One file of a table as it stands in the log."""
+    """One file of a table as it stands in the log; ``buckets`` are the lowest and highest of its rows, where known."""
 
     path: str
     partition: str | None
     rows: int
     size: int
+    buckets: tuple[int, int] | None = None
 
 
 def open_table(contract: Contract, location: str) -> "DeltaTable":
@@ -64,9 +66,15 @@ def list_files(table: "DeltaTable", contract: Contract) -> list[TableFile]:
             None if row.get(partition) is None else str(row[partition]),
             row.get("num_records") or 0,
             row["size_bytes"],
+            _read_buckets(row),
         )
         for row in actions
     ]
+
+
+def _read_buckets(action: dict[str, Any]) -> tuple[int, int] | None:
+    bounds = action.get(f"min.{SUBJECT_BUCKET}"), action.get(f"max.{SUBJECT_BUCKET}")
+    return None if bounds[0] is None or bounds[1] is None else (int(bounds[0]), int(bounds[1]))
 
 
 def commit(staged: Staged, partitions: Collection[str] | None, base: frozenset[str] | None) -> int:
@@ -104,6 +112,37 @@ def commit(staged: Staged, partitions: Collection[str] | None, base: frozenset[s
     raise CommitConflictError(message)
 
 
+def swap(staged: Staged, replaced: Collection[TableFile]) -> int:
+    """Put staged files in the place of others, and leave every other file of their partitions alone.
+
+    Args:
+        staged: the files that take their place; none where nothing of them is left.
+        replaced: files that go.
+
+    Returns:
+        The version of the table after the commit.
+
+    Raises:
+        CommitConflictError: one of the files is no longer part of the table, or the race was lost too often.
+    """
+    from deltalake.exceptions import CommitFailedError
+
+    contract, going = staged.contract, {file.path for file in replaced}
+    for attempt in range(ATTEMPTS):
+        table = open_table(contract, staged.location)
+        if not going <= replaced_files(table, contract, None):
+            message = f"{contract.name}: another run changed the same files first; run the step again."
+            raise CommitConflictError(message)
+        try:
+            _swap(table, staged, replaced)
+        except CommitFailedError:
+            time.sleep(PAUSE_SECONDS * (attempt + 1))
+        else:
+            return table.version()
+    message = f"{contract.name}: lost the race to commit {ATTEMPTS} times; run the step again."
+    raise CommitConflictError(message)
+
+
 def replaced_files(table: "DeltaTable", contract: Contract, partitions: Collection[str] | None) -> frozenset[str]:
     """Paths of the files that replacing these partitions would remove."""
     files = list_files(table, contract)
@@ -119,12 +158,42 @@ def _check_unchanged(
 
 
 def _write(table: "DeltaTable", staged: Staged, partitions: Collection[str] | None) -> None:
-    from deltalake.transaction import AddAction, CommitProperties, RemoveAction
+    from deltalake.transaction import CommitProperties
 
-    contract = staged.contract
-    now = int(time.time() * 1000)
-    column = contract.partition_column
-    adds: list[AddAction | RemoveAction] = [
+    column = staged.contract.partition_column
+    replaced = [(column, "in", sorted(partitions))] if column and partitions is not None else None
+    table.create_write_transaction(
+        _additions(staged),
+        mode="overwrite",
+        schema=table.schema(),
+        partition_by=[column] if column else None,
+        partition_filters=replaced,
+        commit_properties=CommitProperties(custom_metadata=dict(staged.notes), max_commit_retries=0),
+    )
+
+
+def _swap(table: "DeltaTable", staged: Staged, replaced: Collection[TableFile]) -> None:
+    from deltalake.transaction import CommitProperties, RemoveAction
+
+    column, now = staged.contract.partition_column, int(time.time() * 1000)
+    removals = [
+        RemoveAction(file.path, True, now, file.size, {column: file.partition} if column else {})
+        for file in replaced
+    ]
+    table.create_write_transaction(
+        [*_additions(staged), *removals],
+        mode="append",
+        schema=table.schema(),
+        partition_by=[column] if column else None,
+        commit_properties=CommitProperties(custom_metadata=dict(staged.notes), max_commit_retries=0),
+    )
+
+
+def _additions(staged: Staged) -> "list[AddAction | RemoveAction]":
+    from deltalake.transaction import AddAction
+
+    now, column = int(time.time() * 1000), staged.contract.partition_column
+    return [
         AddAction(
             path=file.path,
             size=file.size,
@@ -135,12 +204,3 @@ def _write(table: "DeltaTable", staged: Staged, partitions: Collection[str] | No
         )
         for file in staged.files
     ]
-    replaced = [(column, "in", sorted(partitions))] if column and partitions is not None else None
-    table.create_write_transaction(
-        adds,
-        mode="overwrite",
-        schema=table.schema(),
-        partition_by=[column] if column else None,
-        partition_filters=replaced,
-        commit_properties=CommitProperties(max_commit_retries=0),
-    )

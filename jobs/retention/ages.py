@@ -1,8 +1,9 @@
 """Retention by age: a plan of what is past its term, and its application.
 
 The terms come from the contracts. A table partitioned by the day its term counts from loses whole partitions, which
-costs metadata only; any other table is rewritten without its old rows. Rows whose element is null stay: their term
-has not begun. Files go at once, not when history ends, and that is finished even by a run that finds no old rows.
+costs metadata only; of any other table the files that hold old rows are rewritten without them. Rows whose element is
+null stay: their term has not begun. Files go at once, not when history ends, and that is finished even by a run that
+finds no old rows.
 """
 
 import secrets
@@ -14,14 +15,15 @@ from pyspark.sql import functions as F
 
 from jobs.errors import SophiluxError
 from jobs.lake import Contract, Days, Lake
+from jobs.lake.editing import edit_rows
 from jobs.lake.reports import StepReport
 from jobs.retention import cleanup, terms
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    import pyarrow as pa
 
 RUNS: Final = "ledger.retention_runs"
-PACKAGES: Final = ("exports.audience", "exports.app_installs")
+PACKAGES: Final = ("exports.additions", "exports.removals", "exports.app_installs", "exports.conversions")
 
 
 @dataclass(frozen=True)
@@ -178,19 +180,31 @@ def _name_rule(contract: Contract, cutoff: date) -> dict[str, Any]:
 
 
 def _remove(lake: Lake, removal: Removal) -> None:
+    import pyarrow.compute as pc
+
     if removal.folders:
         cleanup.remove_packages(removal.folders)
     elif removal.partitions:
         lake.drop_partitions(removal.table, removal.partitions)
     else:
-        base = lake.current_files(removal.table)
-        rows = lake.read(removal.table)
-        lake.replace(removal.table, rows.where(_is_kept(removal)), base=base)
+        edit_rows(
+            lake,
+            removal.table,
+            columns=[removal.element],
+            find=lambda rows: _is_old(rows[removal.element], removal.cutoff),
+            edit=lambda rows, found: rows.filter(pc.invert(found)),
+        )
 
 
-def _is_kept(removal: Removal) -> "Column":
-    element = F.col(removal.element)
-    return element.isNull() | (element >= F.lit(removal.cutoff))
+def _is_old(element: "pa.ChunkedArray", cutoff: date) -> "pa.ChunkedArray":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = element.type
+    if pa.types.is_date(kind):
+        return pc.less(element, pa.scalar(cutoff, kind))
+    midnight = datetime(cutoff.year, cutoff.month, cutoff.day, tzinfo=UTC)
+    return pc.less(element, pa.scalar(midnight if kind.tz else midnight.replace(tzinfo=None), kind))
 
 
 def _run_row(removal: Removal, day: date, run_id: str) -> dict[str, Any]:

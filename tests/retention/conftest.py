@@ -64,6 +64,6 @@ def packages(lake):
     folders = [Path(lake.home) / "exports" / "adnet" / day for day in ("2024-03-31", "2024-04-01", "2024-06-30")]
     for folder in folders:
         folder.mkdir(parents=True)
-        (folder / "audience.parquet").write_bytes(b"12345")
-        (folder / "manifest.json").write_text('{"files": {"audience.parquet": {"rows": 3}}}')
+        (folder / "additions-0000.parquet").write_bytes(b"12345")
+        (folder / "manifest.json").write_text('{"files": {"additions-0000.parquet": {"rows": 3}}}')
     return folders

@@ -1,0 +1,248 @@
+"""Parquet files of several writers, with some rows changed; everything else must be as it was."""
+
+import random
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet as pq
+
+from jobs.errors import SophiluxError
+from jobs.lake.footers import get, read_struct, write_struct
+from jobs.lake.rewriting import edit_file
+
+GROUP_ROWS = 100
+
+
+def sample(rows=1_000, seed=1):
+    draw = random.Random(seed)
+    who = sorted(draw.randrange(50) for _ in range(rows))
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    point = pa.struct([("x", pa.int32()), ("names", pa.list_(pa.string()))])
+    return pa.table(
+        {
+            "who": pa.array([f"s{n:02}" for n in who], pa.string()),
+            "bucket": pa.array(who, pa.int32()),
+            "at": pa.array([start + timedelta(seconds=n) for n in range(rows)], pa.timestamp("us", "UTC")),
+            "amount": pa.array([Decimal(n).scaleb(-2) for n in range(rows)], pa.decimal128(12, 2)),
+            "big": pa.array([Decimal(n).scaleb(-2) for n in range(rows)], pa.decimal128(30, 2)),
+            "day": pa.array([date(2024, 1, 1 + n % 28) for n in range(rows)]),
+            "note": pa.array([None if n % 3 else "red mug" for n in range(rows)]),
+            "data": pa.array([bytes([n % 256]) for n in range(rows)]),
+            "small": pa.array([n % 100 for n in range(rows)], pa.uint8()),
+            "wide": pa.array(list(range(rows)), pa.uint32()),
+            "score": pa.array([n / 7 for n in range(rows)]),
+            "flag": pa.array([n % 2 == 0 for n in range(rows)]),
+            "tags": pa.array([None if n % 5 == 0 else ["a", None, "b"][: n % 4] for n in range(rows)]),
+            "facts": pa.array([[("k", n)] if n % 2 else [] for n in range(rows)], pa.map_(pa.string(), pa.int64())),
+            "point": pa.array([None if n % 7 == 0 else {"x": n, "names": ["é"]} for n in range(rows)], point),
+        },
+        metadata={"owner": "the shop", "org.apache.spark.sql.parquet.row.metadata": '{"type":"struct"}'},
+    )
+
+
+def write(path, rows, **options):
+    pq.write_table(rows, path, **{"row_group_size": GROUP_ROWS, "compression": "zstd"} | options)
+
+
+def drop(source, target, subjects, **options):
+    wanted = pa.array(sorted(subjects), pa.string())
+    return edit_file(
+        str(source),
+        str(target),
+        columns=["who"],
+        find=lambda rows: pc.is_in(rows["who"], wanted),
+        edit=lambda rows, found: rows.filter(pc.invert(found)),
+        **options,
+    )
+
+
+def describe(path):
+    """Everything a reader can know of a file but its sizes and row groups."""
+    metadata = pq.read_metadata(path)
+    chunks = {
+        (chunk.path_in_schema, chunk.physical_type, chunk.compression, chunk.has_dictionary_page, chunk.is_stats_set)
+        for number in range(metadata.num_row_groups)
+        for chunk in (metadata.row_group(number).column(place) for place in range(metadata.num_columns))
+    }
+    kept = metadata.created_by, metadata.format_version, metadata.metadata, metadata.schema.to_arrow_schema()
+    return *kept, show_schema(path), chunks
+
+
+def show_schema(path):
+    """The stored types, without the address that PyArrow prints first."""
+    return str(pq.read_metadata(path).schema).partition("\n")[2]
+
+
+def rows_of(path):
+    return Counter(map(repr, pq.read_table(path).to_pylist()))
+
+
+WRITERS = {
+    "plain": {},
+    "spark of old": {"use_deprecated_int96_timestamps": True, "compression": "snappy"},
+    "rust": {"store_decimal_as_integer": True, "write_page_index": True},
+    "both": {"store_decimal_as_integer": True, "use_deprecated_int96_timestamps": True},
+    "no dictionary": {"use_dictionary": False, "compression": "gzip"},
+    "some dictionaries": {"use_dictionary": ["who", "note"], "write_statistics": ["bucket"]},
+    "mixed codecs": {"compression": {"who": "zstd", "note": "snappy", "at": "none"}},
+    "second pages": {"data_page_version": "2.0", "data_page_size": 512},
+    "no arrow schema": {"store_schema": False, "use_compliant_nested_type": False},
+    "version one": {"version": "1.0"},
+    "sorted": {"sorting_columns": [pq.SortingColumn(1)], "compression": "lz4"},
+    "bloom": {"bloom_filter_options": {"who": {"ndv": 50}}},
+}
+
+
+def write_or_skip(path, rows, options):
+    try:
+        write(path, rows, **options)
+    except TypeError as error:
+        pytest.skip(f"this PyArrow cannot write that: {error}")
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_only_the_rows_change(tmp_path, writer):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write_or_skip(source, sample(), WRITERS[writer])
+    edited = drop(source, target, {"s07", "s30"})
+    gone = pc.is_in(sample()["who"], pa.array(["s07", "s30"]))
+    survivors = pq.read_table(source).filter(pc.invert(gone))
+    assert edited.rows_found == pc.sum(gone).as_py()
+    assert edited.rows == survivors.num_rows == pq.read_metadata(target).num_rows
+    assert pq.read_table(target).equals(survivors, check_metadata=True)
+    assert describe(target) == describe(source)
+    assert edited.groups_copied > edited.groups_encoded > 0
+    assert target.stat().st_size == edited.size
+
+
+def test_what_is_copied_is_the_same_bytes(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(), write_page_index=True)
+    drop(source, target, {"s07"})
+    old, new = pq.read_metadata(source), pq.read_metadata(target)
+    before, after = source.read_bytes(), target.read_bytes()
+    last_old, last_new = old.row_group(old.num_row_groups - 1), new.row_group(new.num_row_groups - 1)
+    for place in range(old.num_columns):
+        one, other = last_old.column(place), last_new.column(place)
+        at = [c.dictionary_page_offset or c.data_page_offset for c in (one, other)]
+        assert before[at[0] : at[0] + one.total_compressed_size] == after[at[1] : at[1] + other.total_compressed_size]
+
+
+def test_other_readers_agree(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(), store_decimal_as_integer=True, write_page_index=True, data_page_size=512)
+    drop(source, target, {"s07", "s49"})
+    survivors = duckdb.sql(f"from '{source}' where who not in ('s07', 's49')").fetchall()
+    assert duckdb.sql(f"from '{target}'").fetchall() == survivors
+    assert duckdb.sql(f"select count(*) from '{target}' where who = 's30'").fetchall()[0][0] > 0
+
+
+def test_a_file_of_duckdb_keeps_its_types(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    duckdb.sql(
+        f"""copy (select 's' || (range // 100) as who, range::decimal(12, 2) as amount, [range, null] as list,
+                  {{'a': range, 'b': {{'c': 'x'}}}} as nested, timestamp '2024-01-01' + to_seconds(range) as at,
+                  (range % 24 || ':00:00')::time as clock, uuid() as id
+           from range(5000)) to '{source}' (format parquet, row_group_size 2048)"""
+    )
+    drop(source, target, {"s3"})
+    survivors = duckdb.sql(f"from '{source}' where who <> 's3'").fetchall()
+    assert duckdb.sql(f"from '{target}'").fetchall() == survivors
+    assert str(pq.read_schema(target)) == str(pq.read_schema(source))
+    assert show_schema(target) == show_schema(source)
+
+
+def test_years_beyond_nanoseconds_survive_in_96_bits(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    far = list(map(datetime.fromisoformat, ("0001-01-01", "9999-12-31T23:59:59.999999", "2024-01-01T00:00:00.123456")))
+    rows = pa.table({"who": ["s1", "s2", "s3"], "at": pa.array(far, pa.timestamp("us"))})
+    write(source, rows, use_deprecated_int96_timestamps=True)
+    drop(source, target, {"s1"})
+    back = pq.ParquetFile(target, coerce_int96_timestamp_unit="us").read()
+    assert back["at"].to_pylist() == far[1:]
+    assert pq.read_metadata(target).row_group(0).column(1).physical_type == "INT96"
+
+
+def test_a_file_that_loses_its_last_row_is_not_written(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample().filter(pc.equal(sample()["who"], "s07")))
+    edited = drop(source, target, {"s07"})
+    assert edited.rows == 0
+    assert not target.exists()
+
+
+def test_a_file_without_the_person_is_not_touched(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample())
+    assert drop(source, target, {"nobody"}) is None
+    assert not target.exists()
+
+
+def test_row_groups_that_cannot_hold_the_person_are_not_read(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample())
+    looked = []
+
+    def may_hold(group):
+        bounds = group.column(1).statistics
+        looked.append(bounds.min <= 7 <= bounds.max)
+        return looked[-1]
+
+    edited = drop(source, target, {"s07"}, may_hold=may_hold)
+    assert edited.groups_encoded == sum(looked) < len(looked)
+    assert edited.rows_found == pc.sum(pc.equal(sample()["who"], "s07")).as_py()
+
+
+def test_values_can_be_severed_instead(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample())
+
+    def sever(rows, found):
+        place = rows.schema.get_field_index("who")
+        return rows.set_column(place, "who", pc.if_else(found, pa.scalar(None, pa.string()), rows["who"]))
+
+    mine = pa.array(["s07"])
+    edit_file(str(source), str(target), columns=["who"], find=lambda rows: pc.is_in(rows["who"], mine), edit=sever)
+    after = pq.read_table(target)
+    assert after.num_rows == 1_000
+    assert after["who"].null_count == pc.sum(pc.equal(sample()["who"], "s07")).as_py()
+    assert after.drop_columns("who").equals(sample().drop_columns("who"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", b"PAR1" + b"\xff" * 20 + b"\x08\0\0\0PAR1"])
+def test_a_file_that_is_none_is_told(tmp_path, content):
+    source = tmp_path / "source.parquet"
+    source.write_bytes(content)
+    with pytest.raises(SophiluxError, match=r"Parquet"):
+        drop(source, tmp_path / "target.parquet", {"s1"})
+    assert not (tmp_path / "target.parquet").exists()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(0, 400),
+    subjects=st.sets(st.integers(0, 49).map(lambda n: f"s{n:02}"), max_size=12),
+    writer=st.sampled_from([name for name in WRITERS if name != "bloom"]),
+    seed=st.integers(0, 99),
+)
+def test_whoever_is_not_named_stays(tmp_path_factory, rows, subjects, writer, seed):
+    folder = tmp_path_factory.mktemp("property")
+    source, target = folder / "source.parquet", folder / "target.parquet"
+    write(source, sample(rows, seed).slice(0), **WRITERS[writer])
+    edited = drop(source, target, subjects)
+    expected = Counter(repr(row) for row in pq.read_table(source).to_pylist() if row["who"] not in subjects)
+    left = rows_of(target) if target.exists() else rows_of(source) if edited is None else Counter()
+    assert left == expected
+    if target.exists():
+        assert describe(target)[:5] == describe(source)[:5]
+        size = int.from_bytes(target.read_bytes()[-8:-4], "little")
+        footer = target.read_bytes()[-8 - size : -8]
+        assert write_struct(read_struct(footer)[0]) == footer
+        assert get(read_struct(footer)[0], 3) == sum(expected.values())
