@@ -30,3 +30,7 @@ class SourceError(SophiluxError):
 
 class KeyRingError(SophiluxError):
     """The key ring is missing, unsafe, or lacks a key."""
+
+
+class BudgetError(SophiluxError):
+    """A release would spend more privacy than its data set and period allow, or the ledger of spending was changed."""

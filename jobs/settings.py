@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.errors import UsageError
+
+PREFIX = "SOPHILUX_"
 DEFAULT_HOME = "shop"
 GIB = 1024**3
 
@@ -23,7 +26,7 @@ def is_remote(location: str) -> bool:
 class Settings(BaseSettings):
     """Where the lake lies, which engine computes, where the sources are."""
 
-    model_config = SettingsConfigDict(env_prefix="SOPHILUX_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     home: str = Field(DEFAULT_HOME, description="The lake's home: a folder or an s3:// URL.")
     engine: Literal["sail", "spark"] = "sail"
@@ -32,9 +35,15 @@ class Settings(BaseSettings):
     memory_share: float = Field(0.5, gt=0, le=0.9, description="Share of the machine's memory for the engine.")
     clickstream_url: str | None = None
     carriers_url: str | None = None
+    impressions_url: str | None = None
     purchases_uri: SecretStr | None = None
+    keyring_provider: Literal["file", "environment", "airflow", "kms"] = "file"
     keyring_file: str | None = None
+    keyring_json: SecretStr | None = Field(None, description="The ring itself, for the provider environment.")
+    keyring_airflow_variable: str = Field("sophilux_keyring_secret", description="Airflow masks names like this one.")
+    keyring_kms_key: str | None = Field(None, description="Id, ARN or alias of the KMS key that seals the ring's file.")
     partners_file: str | None = None
+    budgets_file: str | None = Field(None, description="What may be spent on releases about people; else our own.")
     sources_root: str | None = None
 
     @field_validator("home")
@@ -58,6 +67,11 @@ class Settings(BaseSettings):
         return self.carriers_url or f"{self.sources}/carriers"
 
     @property
+    def impressions(self) -> str:
+        """URL or folder of the ad partners' reports of what they showed."""
+        return self.impressions_url or f"{self.sources}/impressions"
+
+    @property
     def purchases(self) -> SecretStr:
         """Database URI: ``sqlite:///file``, ``postgresql://…`` or ``airflow://connection_id``."""
         return self.purchases_uri or SecretStr(f"sqlite:///{self.sources}/shop.db")
@@ -77,12 +91,29 @@ class Settings(BaseSettings):
         return Path(self.partners_file or f"{self.sources}/partners.yaml").expanduser()
 
     @property
+    def budgets(self) -> Path | None:
+        """File of privacy budgets; none takes the one that comes with the program."""
+        return Path(self.budgets_file).expanduser() if self.budgets_file else None
+
+    @property
     def engine_memory(self) -> int:
         """Bytes the engine may use before it spills."""
         return max(GIB, int(psutil.virtual_memory().total * self.memory_share))
 
 
 def load_settings(home: str | None = None) -> Settings:
-    """Settings from the environment, with ``home`` winning where it is given."""
+    """Settings from the environment, with ``home`` winning where it is given.
+
+    Raises:
+        UsageError: a variable has a value it cannot have; all are listed, without what was found, which may be secret.
+    """
     chosen: dict[str, Any] = {"home": home} if home else {}
-    return Settings(**chosen)
+    mistakes: list[str] = []
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        for mistake in error.errors(include_input=False, include_context=False, include_url=False):
+            name = "_".join(str(part) for part in mistake["loc"]).upper()
+            mistakes.append(f"{PREFIX}{name}: {mistake['msg']}")
+    message = f"The settings are not as they must be: {'; '.join(mistakes)}."
+    raise UsageError(message)

@@ -3,9 +3,11 @@
 Both engines are spoken to through Spark Connect, in UTC, with ANSI semantics off where they would differ.
 """
 
+import logging
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +24,12 @@ SESSION_OPTIONS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "true",
     "spark.sql.shuffle.partitions": "4",
+    # Smaller relations go inside the request; a larger one would be kept by the server as an artifact, on disk too.
+    "spark.sql.session.localRelationCacheThreshold": str(1 << 20),
+}
+SPARK_SESSION_OPTIONS = {
+    # Its server logs cached plans at debug level with the data of their local relations, and so the keys.
+    "spark.connect.session.planCache.enabled": "false",
 }
 LOCAL_SPARK_OPTIONS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -35,6 +43,7 @@ LOCAL_SPARK_OPTIONS = {
 }
 # PySpark's only switch for a Connect server on a free port; without it two local Sparks collide on 15002.
 FREE_PORT_SWITCH = "SPARK_TESTING"
+REQUEST_LOGGER = "pyspark.sql.connect.logging"
 TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105
 
 
@@ -99,7 +108,7 @@ class Engine:
 
         url = self._settings.spark_url
         if url:
-            return _configure(SparkSession.builder.remote(url).create())
+            return _configure(SparkSession.builder.remote(url).create(), SPARK_SESSION_OPTIONS)
         jars = sorted(str(jar) for jar in Path(self._settings.spark_jars).glob("*.jar"))
         if not jars:
             message = (
@@ -115,10 +124,16 @@ class Engine:
         with warnings.catch_warnings():
             # PySpark tries to set options of the start again on the running session, and warns for each.
             warnings.simplefilter("ignore", UserWarning)
-            return _configure(builder.getOrCreate())
+            return _configure(builder.getOrCreate(), SPARK_SESSION_OPTIONS)
 
 
-def _configure(session: "SparkSession") -> "SparkSession":
-    for key, value in SESSION_OPTIONS.items():
+def _is_above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
+def _configure(session: "SparkSession", options: Mapping[str, str] | None = None) -> "SparkSession":
+    # At debug level PySpark logs requests as a whole, and with them the relations that keys enter through.
+    logging.getLogger(REQUEST_LOGGER).addFilter(_is_above_debug)
+    for key, value in {**SESSION_OPTIONS, **(options or {})}.items():
         session.conf.set(key, value)
     return session
