@@ -46,8 +46,10 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## Time every step on 5 M clicks: Sail, Spark, DuckDB
+bench: $(READY) ## Time every step on 5 M clicks: Sail, Spark, DuckDB; and identifiers a second
 	$(BIN)/python -m tests.bench.flows
+	$(BIN)/python -m tests.bench.identifiers
+	$(BIN)/python -m tests.bench.pair
 
 airflow: $(READY) ## Start Airflow with the DAGs and its UI on port 8080
 	$(BIN)/python docker/airflow_local.py
