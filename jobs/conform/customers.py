@@ -10,8 +10,10 @@ Rules:
     * A further address belongs to an account of ``vault.customers``, of this pull or any before; one that came before
       its account waits in quarantine, and the pull that brings the account takes it in.
     * Where accounts share an address, the more protective answer wins: opted out if any is, closed since the first
-      closing, adult when the youngest is, and of unknown age when any account is. Its person is the account that uses
-      it as primary address and changed last.
+      closing, adult when the youngest is, of unknown age when any account is, agreed to the privacy policy when the
+      first did, and not at all when any has not. Its person is the account that uses it as primary address and changed
+      last. All accounts so tied together, also over several addresses, are one circle.
+    * A time of consent that is no time is no consent.
     * Adult from the first day of the month after the 18th birthday, also where the birthday is the first of a month.
 """
 
@@ -21,6 +23,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.conform.addresses import ACCOUNT, FIELDS, fold_reports
+from jobs.conform.circles import find_circles, find_moved
 from jobs.conform.fields import (
     first_broken,
     read_date,
@@ -36,6 +39,7 @@ from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy.ages import adult_from
 from jobs.privacy.countries import read_country
 from jobs.privacy.emails import normalise_email
 from jobs.privacy.keyring import SUBJECT
@@ -49,7 +53,6 @@ IDENTITIES: Final = "vault.identities"
 SUBJECTS: Final = "lake.subjects"
 LANDING: Final = "landing.customers"
 LANDING_EMAILS: Final = "landing.customer_emails"
-ADULT_MONTHS: Final = 18 * 12 + 1
 EARLIEST_BIRTH: Final = "1900-01-01"
 
 NO_CUSTOMER: Final = "customer_id is missing"
@@ -81,6 +84,7 @@ def type_accounts(landing: "DataFrame", keys: "DataFrame") -> "DataFrame":
         read_flag(C.ADS_OPT_OUT, missing=False, unclear=True).alias(C.ADS_OPT_OUT),
         read_flag(C.PERSONALISATION_OPT_OUT, missing=False, unclear=True).alias(C.PERSONALISATION_OPT_OUT),
         F.when(is_closed, F.coalesce(read_time(C.CLOSED_AT), updated_at)).alias(C.CLOSED_AT),
+        read_time(C.CONSENTED_AT).alias(C.CONSENTED_AT),
         read_time(C.CREATED_AT).alias(C.CREATED_AT),
         F.lit(True).alias(C.IS_PRIMARY),
         row_as_text(landing).alias(C.RAW),
@@ -134,20 +138,21 @@ def report_addresses(accounts: "DataFrame") -> "DataFrame":
     )
 
 
-def describe_subjects(identities: "DataFrame", accounts: "DataFrame") -> "DataFrame":
+def describe_subjects(identities: "DataFrame", accounts: "DataFrame", circles: "DataFrame") -> "DataFrame":
     """One row per pseudonym of an address, in the columns of ``lake.subjects``.
 
     Args:
         identities: rows of ``vault.identities``, all of an address's.
         accounts: ``vault.customers``.
+        circles: rows of :func:`jobs.conform.circles.find_circles`.
     """
-    month = F.trunc(C.BIRTH_DATE, "MM")
     answers = accounts.select(
         C.CUSTOMER_ID,
         read_country(F.col(C.COUNTRY)).alias(C.COUNTRY),
-        F.add_months(month, ADULT_MONTHS).alias(C.ADULT_FROM),
+        adult_from(F.col(C.BIRTH_DATE)).alias(C.ADULT_FROM),
         C.ADS_OPT_OUT,
         C.PERSONALISATION_OPT_OUT,
+        C.CONSENTED_AT,
         F.to_date(C.CLOSED_AT).alias(C.CLOSED_ON),
         F.col(C.UPDATED_AT).alias("_changed"),
     )
@@ -155,25 +160,30 @@ def describe_subjects(identities: "DataFrame", accounts: "DataFrame") -> "DataFr
     # Windows, because the embedded engine keeps a whole batch of rows for every group of a maximum over structs.
     sharing = Window.partitionBy(C.SUBJECT_ID)
     main_first = sharing.orderBy(F.desc(C.IS_PRIMARY), F.desc("_changed"), F.desc(C.PERSON_ID))
-    is_of_known_age = F.count(C.ADULT_FROM).over(sharing) == F.count(F.lit(1)).over(sharing)
+    holders = F.count(F.lit(1)).over(sharing)
+    is_of_known_age = F.count(C.ADULT_FROM).over(sharing) == holders
+    is_agreed_by_all = F.count(C.CONSENTED_AT).over(sharing) == holders
     subjects = beside.withColumns(
         {
             "_place": F.row_number().over(main_first),
             C.ADULT_FROM: F.when(is_of_known_age, F.max(C.ADULT_FROM).over(sharing)),
             C.ADS_OPT_OUT: F.max(F.col(C.ADS_OPT_OUT).cast("int")).over(sharing) == 1,
             C.PERSONALISATION_OPT_OUT: F.max(F.col(C.PERSONALISATION_OPT_OUT).cast("int")).over(sharing) == 1,
+            C.CONSENTED_AT: F.when(is_agreed_by_all, F.min(C.CONSENTED_AT).over(sharing)),
             C.CLOSED_ON: F.min(C.CLOSED_ON).over(sharing),
             C.UPDATED_AT: F.max("_changed").over(sharing),
         }
     ).where("_place = 1")
-    return subjects.select(
+    return circles.join(subjects, on=C.PERSON_ID, how="right").select(
         C.SUBJECT_ID,
         C.SUBJECT_BUCKET,
         C.PERSON_ID,
+        C.CIRCLE_ID,
         C.COUNTRY,
         C.ADULT_FROM,
         C.ADS_OPT_OUT,
         C.PERSONALISATION_OPT_OUT,
+        C.CONSENTED_AT,
         C.CLOSED_ON,
         C.UPDATED_AT,
     )
@@ -256,6 +266,9 @@ def _publish_identities(lake: Lake, accounts: "DataFrame", addresses: "DataFrame
         if not marked.rows:
             return
         lake.merge(IDENTITIES, marked.frame, newest_by=C.UPDATED_AT)
-        persons = marked.frame.select(C.SUBJECT_ID).distinct()
-        shared = lake.read(IDENTITIES).join(persons, on=C.SUBJECT_ID, how="left_semi")
-        lake.merge(SUBJECTS, shared.transform(describe_subjects, customers), newest_by=C.UPDATED_AT)
+        identities = lake.read(IDENTITIES)
+        circles = find_circles(lake, identities)
+        moved = lake.read(SUBJECTS).transform(find_moved, circles)
+        touched = marked.frame.select(C.SUBJECT_ID).unionByName(moved).distinct()
+        held_by_them = identities.join(touched, on=C.SUBJECT_ID, how="left_semi")
+        lake.merge(SUBJECTS, held_by_them.transform(describe_subjects, customers, circles), newest_by=C.UPDATED_AT)

@@ -2,76 +2,121 @@
 
 .. code-block:: yaml
 
+    eligibility:
+      policy_valid_from: 2026-01-01
     partners:
       - name: adnet-eu
         countries: [DE, FR]
-      - name: worldads
+      - name: loyalty
+        kind: shared-key
         countries: [all]
+        profile: google
+
+``partners.schema.json`` beside this file names every key; what a schema cannot say is in
+:mod:`jobs.exports.partner_checks`. Every mistake is told at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-from jsonschema import Draft202012Validator
-
 from jobs.errors import UsageError
+from jobs.exports.partner_checks import find_mistakes
+from jobs.exports.strict_yaml import read_yaml
+from jobs.privacy.export_rules import ExportRules
 
-SCHEMA: Final = {
-    "type": "object",
-    "required": ["partners"],
-    "additionalProperties": False,
-    "properties": {
-        "partners": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["name", "countries"],
-                "additionalProperties": False,
-                "properties": {
-                    "name": {"type": "string", "pattern": r"^[a-z0-9][a-z0-9-]{0,40}\Z"},
-                    "countries": {
-                        "type": "array",
-                        "minItems": 1,
-                        "uniqueItems": True,
-                        "items": {"type": "string", "pattern": r"^([A-Z]{2}|all)\Z"},
-                    },
-                },
-            },
-        }
-    },
-}
+OPAQUE: Final = "opaque"
+SHARED_KEY: Final = "shared-key"
+PLATFORM: Final = "platform"
+PAIR: Final = "pair"
+PUBLISHER: Final = "publisher"
+CLEAN_ROOM: Final = "clean-room"
 
 
 @dataclass(frozen=True)
 class Partner:
-    """One ad partner; ``countries`` are two-letter codes of the people it may reach, or ``all``."""
+    """One ad partner.
+
+    Attributes:
+        name: what its folders and keys are called.
+        countries: two-letter codes of the people it may reach, or ``all``.
+        kind: how its identifiers are made: opaque, shared-key, platform or pair.
+        epoch: how long its identifiers stay the same: month, quarter, half-year or year.
+        overlap_days: days for which a former epoch's key is kept.
+        minimum_segment: people a segment of a country must have to be exported.
+        format: of its files, parquet or csv.
+        shards: files per kind of rows.
+        encrypt_to: public age recipients; none leaves the package readable.
+        deliver_to: fsspec URL that packages are copied to.
+        platform: for kind platform, whose hash it wants.
+        accept_reversible: for kind platform, that a dictionary may undo its identifiers.
+        reason: for kind platform, why that is acceptable.
+        profile: for kind shared-key, how addresses are normalised.
+        third_layer: for kind pair, who gives the third key: the publisher, a secret it shares with us, or a clean room.
+        attribution_days: days between an impression and a purchase it counts for.
+    """
 
     name: str
     countries: tuple[str, ...]
+    kind: str = OPAQUE
+    epoch: str = "quarter"
+    overlap_days: int = 30
+    minimum_segment: int = 20
+    format: str = "parquet"
+    shards: int = 1
+    encrypt_to: tuple[str, ...] = ()
+    deliver_to: str | None = None
+    platform: str | None = None
+    accept_reversible: bool = False
+    reason: str | None = None
+    profile: str = "sophilux"
+    third_layer: str = PUBLISHER
+    attribution_days: int = 7
 
 
-def load_partners(path: Path) -> tuple[Partner, ...]:
+@dataclass(frozen=True)
+class PartnersFile:
+    """A partners file as a whole."""
+
+    eligibility: ExportRules
+    partners: tuple[Partner, ...]
+
+
+def load_partners_file(path: Path) -> PartnersFile:
     """Read and check the partners file.
 
     Raises:
         UsageError: there is no such file, or it has mistakes, which are all listed.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        message = f"There is no partners file {path}; declare the partners in it, or set SOPHILUX_PARTNERS_FILE."
-        raise UsageError(message) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        message = f"The partners file {path} cannot be read as YAML: {reason}."
-        raise UsageError(message) from None
-    mistakes = list(_find_mistakes(document))
-    if mistakes:
+    document = _read(path)
+    if mistakes := find_mistakes(document):
         raise UsageError(f"The partners file {path} is not as it must be: " + "; ".join(mistakes) + ".")
-    return tuple(Partner(entry["name"], tuple(entry["countries"])) for entry in document["partners"])
+    rules = dict(document.get("eligibility", {}))
+    if "policy_valid_from" in rules:
+        rules["policy_valid_from"] = date.fromisoformat(rules["policy_valid_from"])
+    if "age_required_in" in rules:
+        rules["age_required_in"] = tuple(rules["age_required_in"])
+    return PartnersFile(ExportRules(**rules), tuple(_make_partner(entry) for entry in document["partners"]))
+
+
+def load_partners(path: Path) -> tuple[Partner, ...]:
+    """The partners of the file.
+
+    Raises:
+        UsageError: there is no such file, or it has mistakes, which are all listed.
+    """
+    return load_partners_file(path).partners
+
+
+def load_eligibility(path: Path) -> ExportRules:
+    """The file's rules for all partners; the defaults where it has none.
+
+    Raises:
+        UsageError: there is no such file, or it has mistakes, which are all listed.
+    """
+    return load_partners_file(path).eligibility
 
 
 def find_partner(path: Path, name: str) -> Partner:
@@ -89,14 +134,21 @@ def find_partner(path: Path, name: str) -> Partner:
     raise UsageError(message)
 
 
-def _find_mistakes(document: Any) -> Iterator[str]:  # noqa: ANN401
-    broken = sorted(Draft202012Validator(SCHEMA).iter_errors(document), key=lambda error: error.json_path)
-    yield from (f"{error.json_path}: {error.message[:160]}" for error in broken)
-    if broken:
-        return
-    names = [entry["name"] for entry in document["partners"]]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"the name {name} occurs more than once"
-    for entry in document["partners"]:
-        if "all" in entry["countries"] and len(entry["countries"]) > 1:
-            yield f"{entry['name']}: countries must be either all or a list of codes"
+def _read(path: Path) -> Any:  # noqa: ANN401
+    try:
+        return read_yaml(path, "partners file")
+    except FileNotFoundError:
+        message = f"There is no partners file {path}; declare the partners in it, or set SOPHILUX_PARTNERS_FILE."
+        raise UsageError(message) from None
+
+
+def _make_partner(entry: Mapping[str, Any]) -> Partner:
+    """A partner of an entry without mistakes."""
+    recipients = entry.get("encrypt_to", [])
+    listed = {
+        "countries": tuple(entry["countries"]),
+        "encrypt_to": (recipients,) if isinstance(recipients, str) else tuple(recipients),
+    }
+    # A JSON schema takes 2.0 for a whole number.
+    values: dict[str, Any] = {name: int(v) if isinstance(v, float) else v for name, v in entry.items()}
+    return Partner(**{**values, **listed})

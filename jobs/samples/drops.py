@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import IO, Final
 
@@ -28,9 +29,23 @@ DATABASE: Final = "shop.db"
 PLANTED: Final = "planted.json"
 BATCH_ROWS: Final = 50_000
 PARTNERS: Final = (
-    {"name": "adnet-eu", "countries": ["DE", "FR", "GB", "NL", "SE"]},
-    {"name": "worldads", "countries": ["all"]},
+    {"name": "adnet-eu", "countries": ["DE", "FR", "GB", "NL", "SE"], "minimum_segment": 5, "attribution_days": 1},
+    {"name": "worldads", "countries": ["all"], "epoch": "month", "minimum_segment": 10, "format": "csv"},
 )
+"""Small minimums and windows, because sample shops are small and short."""
+KEYED_PARTNERS: Final = (
+    {"name": "loyalty", "kind": "shared-key", "countries": ["all"], "minimum_segment": 5, "profile": "google"},
+    {
+        "name": "searchads",
+        "kind": "platform",
+        "countries": ["DE", "FR"],
+        "minimum_segment": 5,
+        "platform": "google",
+        "accept_reversible": True,
+        "reason": "Customer match in the shop's own search campaigns takes nothing else.",
+    },
+)
+"""Partners that match addresses of their own."""
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "customers": {
         C.CUSTOMER_ID: "TEXT",
@@ -44,6 +59,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         C.POSTCODE: "TEXT",
         C.ADS_OPT_OUT: "INTEGER",
         C.PERSONALISATION_OPT_OUT: "INTEGER",
+        C.CONSENTED_AT: "TEXT",
         C.CLOSED_AT: "TEXT",
         C.CREATED_AT: "TEXT",
         C.UPDATED_AT: "TEXT",
@@ -118,9 +134,9 @@ def local_root(settings: Settings) -> Path:
 
 
 def clear_generated(root: Path) -> None:
-    """Remove the clicks and parcels of an earlier generated shop; drops of other origin stay."""
+    """Remove the clicks, parcels and impressions of an earlier generated shop; drops of other origin stay."""
     if (root / PLANTED).exists():
-        for folder in ("clickstream", "carriers"):
+        for folder in ("clickstream", "carriers", "impressions"):
             shutil.rmtree(root / folder, ignore_errors=True)
         (root / PLANTED).unlink()
 
@@ -161,9 +177,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_file(path, [text.getvalue().encode()])
 
 
-def write_partners(root: Path) -> None:
-    """Replace the file that declares the ad partners."""
-    write_file(root / "partners.yaml", [yaml.safe_dump({"partners": list(PARTNERS)}, sort_keys=False).encode()])
+def write_partners(root: Path, *, policy_valid_from: date | None = None, keyed: bool = False) -> None:
+    """Replace the file that declares the ad partners.
+
+    Args:
+        root: folder of the drops.
+        policy_valid_from: from when on consent counts, where the shop knows of any.
+        keyed: also declare the partners that match addresses.
+    """
+    rules = {"eligibility": {"policy_valid_from": policy_valid_from}} if policy_valid_from else {}
+    document = {**rules, "partners": [*PARTNERS, *(KEYED_PARTNERS if keyed else ())]}
+    write_file(root / "partners.yaml", [yaml.safe_dump(document, sort_keys=False).encode()])
 
 
 def text_times(seconds: pa.Array) -> pa.Array:

@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from jobs.errors import UsageError
 from jobs.lake import columns as C
+from jobs.privacy.keyring import open_keyring, shared_purpose
 from jobs.samples.catalogue import Catalogue, make_catalogue, tabulate_products
 from jobs.samples.clickstream import Traffic, write_clickstream
 from jobs.samples.drops import (
+    KEYED_PARTNERS,
     PLANTED,
     Progress,
     clear_generated,
@@ -29,7 +31,15 @@ from jobs.samples.parcels import (
     make_parcels,
     write_parcels,
 )
-from jobs.samples.people import NEVER, People, make_people, tabulate_customer_emails, tabulate_customers
+from jobs.samples.people import (
+    NEVER,
+    People,
+    is_outdated,
+    make_people,
+    policy_day,
+    tabulate_customer_emails,
+    tabulate_customers,
+)
 from jobs.samples.phrases import make_places
 from jobs.samples.plan import Plan
 from jobs.samples.planted import Planted
@@ -78,7 +88,8 @@ def write_shop(
         progress: called with a line per finished part.
 
     Returns:
-        What was planted; it also lies beside the drops as ``planted.json``.
+        What was planted; it also lies beside the drops as ``planted.json``. Keys shared with partners are in the key
+        ring.
 
     Raises:
         UsageError: the shop would be too small, or the sources lie on an object store.
@@ -100,9 +111,11 @@ def write_shop(
     tables = _write_purchases(root, plan, people, catalogue, orders, lines)
     parcels = make_parcels(plan, people, orders)
     write_parcels(root / "carriers", plan, parcels)
-    write_partners(root)
+    write_partners(root, policy_valid_from=policy_day(plan), keyed=True)
+    share_keys(settings)
     counts: dict[str, Any] = {
         **_count_people(people),
+        "policy_valid_from": policy_day(plan).isoformat(),
         **_count_traffic(plan, catalogue, clicks, traffic),
         **texts,
         **places.hidden,
@@ -114,6 +127,14 @@ def write_shop(
     if progress:
         progress(f"shop: {planted.orders} orders, {planted.parcels} parcels")
     return planted
+
+
+def share_keys(settings: Settings) -> None:
+    """Put a key for every partner that shares one into the key ring, as if it had been exchanged."""
+    ring = open_keyring(settings)
+    for partner in KEYED_PARTNERS:
+        if partner["kind"] == "shared-key" and ring.is_writable:
+            ring.key(shared_purpose(str(partner["name"])))
 
 
 def _write_purchases(
@@ -144,6 +165,8 @@ def _count_people(people: People) -> dict[str, int]:
         "personalisation_opt_outs": int(people.personalisation_opt_out.sum()),
         "minors": people.minors,
         "unknown_ages": sum(day is None for day in people.born),
+        "outdated_consents": int(is_outdated(people).sum()),
+        "missing_consents": int((people.consented_s == NEVER).sum()),
         "closed": int((people.closed_s < NEVER).sum()),
     }
 

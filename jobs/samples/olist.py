@@ -89,7 +89,7 @@ def tabulate_customers(orders: pd.DataFrame) -> pa.Table:
         latest[[PERSON, *place]].merge(since, how="left", on=[PERSON, *place]).merge(created, how="left", on=PERSON)
     )
     size = len(people)
-    unknown = (C.FULL_NAME, C.PHONE, C.BIRTH_DATE, C.STREET, C.CLOSED_AT)
+    unknown = (C.FULL_NAME, C.PHONE, C.BIRTH_DATE, C.STREET, C.CONSENTED_AT, C.CLOSED_AT)
     return pa.table(
         {
             C.CUSTOMER_ID: people[PERSON].to_list(),

@@ -175,7 +175,9 @@ def tabulate_returns(returned: pd.DataFrame) -> pa.Table:
     )
 
 
-_UNKNOWN: Final = (C.FULL_NAME, C.PHONE, C.BIRTH_DATE, C.STREET, C.CITY, C.POSTCODE, C.CLOSED_AT)
+_UNKNOWN: Final = (
+    C.FULL_NAME, C.PHONE, C.BIRTH_DATE, C.STREET, C.CITY, C.POSTCODE, C.CONSENTED_AT, C.CLOSED_AT,
+)  # fmt: skip
 
 
 def _contact(invoices: pd.DataFrame) -> dict[str, pa.Array]:

@@ -24,6 +24,8 @@ from jobs.samples.words import (
 TOPIC: Final = 2
 DOMAINS: Final = ("example.com", "example.org", "example.net", "gmail.com")
 SPELLINGS: Final = 3
+POLICY_DAYS: Final = 180
+"""How long before the first day the privacy policy in force became valid."""
 NEVER: Final = 2**40
 YEAR: Final = 365.25
 
@@ -41,6 +43,8 @@ class People:
     born: list[date | None]
     ads_opt_out: Flags
     personalisation_opt_out: Flags
+    consented_s: Numbers
+    """Seconds from the start at which a privacy policy was agreed to, all before it; ``NEVER`` where none was."""
     closed_s: Numbers
     """Seconds from the start at which the account was closed, ``NEVER`` where it is open."""
     further: list[tuple[int, str, str]]
@@ -77,10 +81,21 @@ def make_people(plan: Plan) -> People:
         born=born,
         ads_opt_out=random.random(size) < 0.12,
         personalisation_opt_out=random.random(size) < 0.06,
+        consented_s=_draw_consents(plan),
         closed_s=np.where(is_closed, random.integers(plan.seconds // 2, plan.seconds, size), NEVER),
         further=_draw_further(random, names, emails, owner),
         minors=minors,
     )
+
+
+def policy_day(plan: Plan) -> date:
+    """First day of the privacy policy in force."""
+    return plan.first_day - timedelta(days=POLICY_DAYS)
+
+
+def is_outdated(people: People) -> Flags:
+    """Accounts that agreed to an earlier policy only."""
+    return people.consented_s < -POLICY_DAYS * DAY_S
 
 
 def make_address(name: str, number: int, domain: str) -> str:
@@ -108,6 +123,7 @@ def tabulate_customers(plan: Plan, people: People) -> pa.Table:
     updated = np.where(is_closed, people.closed_s, updated)
     created = np.where(random.random(size) < 0.1, np.minimum(updated, 3600), -random.integers(1, 900 * DAY_S, size))
     closed = pa.array(plan.epoch_s + people.closed_s, mask=~is_closed)
+    consented = pa.array(plan.epoch_s + people.consented_s, mask=people.consented_s == NEVER)
     streets = random.integers(0, len(STREETS), size)
     numbers = random.integers(1, 200, size)
     codes = random.integers(10_000, 99_999, size)
@@ -125,6 +141,7 @@ def tabulate_customers(plan: Plan, people: People) -> pa.Table:
             C.POSTCODE: [str(code) for code in codes],
             C.ADS_OPT_OUT: people.ads_opt_out.astype(np.int64),
             C.PERSONALISATION_OPT_OUT: people.personalisation_opt_out.astype(np.int64),
+            C.CONSENTED_AT: text_times(consented),
             C.CLOSED_AT: text_times(closed),
             C.CREATED_AT: text_times(plan.epoch_s + created),
             C.UPDATED_AT: text_times(plan.epoch_s + updated),
@@ -168,6 +185,15 @@ def _draw_births(plan: Plan, random: np.random.Generator) -> tuple[list[date | N
         for k, age in zip(kind, ages, strict=True)
     ]
     return births, int((kind == 1).sum())
+
+
+def _draw_consents(plan: Plan) -> Numbers:
+    """Consents to the policy in force, to an earlier one, and none."""
+    random = plan.random(TOPIC + 300)
+    kind = random.choice(3, plan.customers, p=(0.9, 0.07, 0.03))
+    current = random.integers(-POLICY_DAYS * DAY_S, 0, plan.customers)
+    earlier = random.integers(-900 * DAY_S, -POLICY_DAYS * DAY_S, plan.customers)
+    return np.select([kind == 0, kind == 1], [current, earlier], NEVER)
 
 
 def _draw_further(

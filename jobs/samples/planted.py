@@ -12,7 +12,8 @@ class Planted:
     ``events`` are distinct valid clicks, bots' included; lines of the clickstream are ``events`` +
     ``duplicate_lines`` + the malformed ones. ``late_lines`` are valid, no duplicates, and lie in the drop of a day
     after their own. ``people`` are accounts less second accounts, which share an e-mail address with a first one.
-    ``addresses`` are distinct under the sophilux profile. Carriers' lines are ``parcel_events`` + both corrections +
+    ``addresses`` are distinct under the sophilux profile. Consents are counted by account: outdated ones were given
+    before ``policy_valid_from``, missing ones never. Carriers' lines are ``parcel_events`` + both corrections +
     duplicates + the malformed ones.
     """
 
@@ -28,6 +29,9 @@ class Planted:
     personalisation_opt_outs: int
     minors: int
     unknown_ages: int
+    policy_valid_from: str
+    outdated_consents: int
+    missing_consents: int
     closed: int
     products: int
     non_merchandise: int

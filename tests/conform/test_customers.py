@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from pyspark.sql import functions as F
 
 from jobs.conform import customers
 from jobs.lake import Days
@@ -14,6 +15,12 @@ NEXT = date(2024, 2, 1)
 def email(customer_id="c1", address="other@example.com", **changes):
     full = {"is_primary": "0", "updated_at": "2024-01-31 08:00:00"}
     return {"customer_id": customer_id, "email": address, **full, **changes}
+
+
+def consents(lake, table="lake.subjects"):
+    """Times of consent, as UTC text."""
+    times = lake.read(table).select(F.date_format("consented_at", "yyyy-MM-dd HH:mm:ss")).collect()
+    return [time for (time,) in times]
 
 
 def subject(lake, **account):
@@ -54,6 +61,48 @@ def test_an_unclear_opt_out_counts_as_opted_out(lake, text, opted_out):
 )
 def test_an_unclear_closing_time_closes_the_account(lake, text, closed_on):
     assert subject(lake, closed_at=text)["closed_on"] == closed_on
+
+
+@pytest.mark.parametrize(
+    ("text", "consented_at"),
+    [
+        ("2024-01-15 10:30:00", "2024-01-15 10:30:00"),
+        ("2024-01-15T10:30:00+01:00", "2024-01-15 09:30:00"),
+        ("yes", None),
+        (" ", None),
+        (None, None),
+    ],
+)
+def test_an_unclear_consent_is_none_and_refuses_nothing(lake, text, consented_at):
+    subject(lake, consented_at=text)
+    assert consents(lake) == consents(lake, "vault.customers") == [consented_at]
+    assert reasons(lake, "customers") == []
+
+
+@pytest.mark.parametrize(
+    ("others", "consented_at"),
+    [
+        (["2024-01-20 00:00:00", "2024-01-10 00:00:00"], "2024-01-10 00:00:00"),
+        (["2024-01-20 00:00:00", None], None),
+        (["2024-01-20 00:00:00", "perhaps"], None),
+    ],
+)
+def test_accounts_that_share_an_address_agreed_when_the_first_did_or_not_at_all(lake, others, consented_at):
+    shared = {"email": "family@example.com", "consented_at": "2024-01-25 00:00:00"}
+    odd = [{**shared, "consented_at": text} for text in others]
+    land(lake, "customers", customer(**shared), *(customer(f"c{n}", **row) for n, row in enumerate(odd, start=2)))
+    customers.run(lake, DAYS)
+    assert consents(lake) == [consented_at]
+
+
+def test_a_consent_given_anew_takes_the_place_of_the_former(lake):
+    land(lake, "customers", customer(consented_at="2020-01-01 00:00:00"))
+    customers.run(lake, DAYS)
+    renewed = customer(consented_at="2024-02-01 07:00:00", updated_at="2024-02-01 07:00:00")
+    land(lake, "customers", renewed, days=Days.single(NEXT))
+    customers.run(lake, Days.single(NEXT))
+    customers.run(lake, DAYS)
+    assert consents(lake) == ["2024-02-01 07:00:00"]
 
 
 def test_refuses_rows_that_name_nobody(lake):

@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
-from jobs.samples.generated import write_shop
+from jobs.exports.partners import load_partners_file
+from jobs.privacy.export_rules import ExportRules
+from jobs.privacy.keyring import open_keyring, shared_purpose
+from jobs.samples.drops import KEYED_PARTNERS, PARTNERS
+from jobs.samples.generated import share_keys, write_shop
 from jobs.samples.planted import Planted, read_planted
 from jobs.settings import Settings
 from tests.samples.reading import passes_luhn, read_carrier, read_lines, read_table
@@ -162,10 +166,29 @@ def test_people_are_counted(root: Path, planted: Planted):
     assert sum(row["ads_opt_out"] for row in accounts) == planted.ads_opt_outs > 0
     assert sum(row["personalisation_opt_out"] for row in accounts) == planted.personalisation_opt_outs > 0
     assert sum(row["closed_at"] is not None for row in accounts) == planted.closed > 0
+    assert sum(row["consented_at"] is None for row in accounts) == planted.missing_consents > 0
+    consents = [str(row["consented_at"]) for row in accounts if row["consented_at"]]
+    assert sum(moment < planted.policy_valid_from for moment in consents) == planted.outdated_consents > 0
+    assert (planted.policy_valid_from, max(consents) < FIRST) == ("2023-08-31", True)
     assert sum(row["birth_date"] is None for row in accounts) == planted.unknown_ages > 0
     eighteen = ("2006-02-27", "2006-03-05")
     births = [str(row["birth_date"]) for row in accounts if row["birth_date"]]
     assert sum(day > eighteen[1] for day in births) == sum(day > eighteen[0] for day in births) == planted.minors > 0
+
+
+def test_the_partners_file_declares_the_policy_in_force(root: Path, planted: Planted):
+    file = load_partners_file(root / "partners.yaml")
+    assert file.eligibility == ExportRules(policy_valid_from=date.fromisoformat(planted.policy_valid_from))
+    assert {partner.kind for partner in file.partners} == {"opaque", "shared-key", "platform"}
+    assert [partner.name for partner in file.partners] == [entry["name"] for entry in (*PARTNERS, *KEYED_PARTNERS)]
+
+
+def test_partners_that_share_a_key_have_one_and_keep_it(root: Path):
+    home = Settings(home=str(root).removesuffix(".sources"))
+    key = open_keyring(home).find(shared_purpose("loyalty"))
+    assert key
+    share_keys(home)
+    assert open_keyring(home).find(shared_purpose("loyalty")) == key
 
 
 def test_identifiers_are_invented(root: Path):

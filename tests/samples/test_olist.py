@@ -42,3 +42,4 @@ def test_every_order_item_and_delivery_time_becomes_a_row(real_data: Path, tmp_p
     assert Counter((row["order_id"], row["line_no"], row["unit_price"]) for row in tables["order_lines"]) == items
     cancelled = {row["order_id"] for row in raw["orders"] if row["order_status"] in ("canceled", "unavailable")}
     assert {row["order_id"] for row in tables["orders"] if row["status"] == "cancelled"} == cancelled
+    assert {row["consented_at"] for row in tables["customers"]} == {None}

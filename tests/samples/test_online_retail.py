@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.errors import SourceError
+from jobs.exports.partners import load_eligibility
 from jobs.samples import online_retail
 from jobs.settings import Settings
 from tests.samples.reading import read_table
@@ -71,6 +72,11 @@ def test_a_person_s_address_differs_only_in_letter_case(root: Path):
     written = {str(row["email"]) for row in read_table(root, "orders") if row["email"]}
     assert len(written) == 2
     assert len({address.lower() for address in written}) == 1
+
+
+def test_a_set_that_knows_of_no_consent_has_none_and_no_policy(root: Path):
+    assert {row["consented_at"] for row in read_table(root, "customers")} == {None}
+    assert load_eligibility(root / "partners.yaml").policy_valid_from is None
 
 
 def test_names_a_missing_file(tmp_path: Path):

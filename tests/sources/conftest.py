@@ -22,7 +22,7 @@ PG_TYPES = {
 TABLES = {
     "customers": (
         "customer_id, email, full_name, phone, birth_date, country, street, city, postcode, ads_opt_out, "
-        "personalisation_opt_out, closed_at, created_at, updated_at"
+        "personalisation_opt_out, consented_at, closed_at, created_at, updated_at"
     ),
     "customer_emails": "customer_id, email, is_primary, updated_at",
     "products": "product_id, name, category_path, unit_price, is_merchandise, updated_at",
@@ -40,10 +40,11 @@ BEFORE, FIRST, NOON, LAST, AFTER = (
     "2024-02-01 23:59:59",
     "2024-02-02 00:00:00",
 )
+AGREED = "2023-06-01 08:30:00"
 ANNA = ("c1", "A@b.co", "Ännä O'Neil", None, "1990-02-28", "DE", '1 "Old" Rd\n2nd', "Köln", "01234", True, False)
 ROWS = {
-    "customers": [(*ANNA, None, BEFORE, at) for at in (BEFORE, FIRST, LAST, AFTER)]
-    + [("c2", *[None] * 8, False, None, NOON, BEFORE, NOON)],
+    "customers": [(*ANNA, AGREED, None, BEFORE, at) for at in (BEFORE, FIRST, LAST, AFTER)]
+    + [("c2", *[None] * 8, False, None, None, NOON, BEFORE, NOON)],
     "customer_emails": [("c1", "x@y.z", True, NOON), ("c1", "a@y.z", False, NOON)],
     "products": [("P1", "Mug", "Home/Mugs", "12.50", True, NOON), ("P2", "Fee", None, None, False, NOON)],
     "orders": [("o1", "c1", "A@b.co", "DE", "paid", FIRST, None, NOON)],

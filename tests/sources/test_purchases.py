@@ -12,7 +12,7 @@ from jobs.errors import SourceError
 from jobs.lake import Days, Lake
 from jobs.settings import Settings
 from jobs.sources import purchases
-from tests.sources.conftest import FIRST, LAST, NOON, TABLES
+from tests.sources.conftest import AGREED, FIRST, LAST, NOON, TABLES
 from tests.sources.landed import landed
 
 DAYS = Days(date(2024, 1, 31), date(2024, 2, 1))
@@ -47,10 +47,11 @@ def error_texts(error):
 def expected_customers():
     anna = {"customer_id": "c1", "email": "A@b.co", "full_name": "Ännä O'Neil", "phone": None}
     anna |= {"birth_date": "1990-02-28", "street": '1 "Old" Rd\n2nd', "postcode": "01234", "ads_opt_out": "true"}
+    anna |= {"consented_at": AGREED}
     return [
         anna | {"pull_day": date(2024, 1, 31), "row_no": 1, "closed_at": None, "updated_at": FIRST},
         {"pull_day": date(2024, 1, 31), "row_no": 2, "customer_id": "c2", "ads_opt_out": "false"}
-        | {"personalisation_opt_out": None, "closed_at": NOON, "updated_at": NOON},
+        | {"personalisation_opt_out": None, "consented_at": None, "closed_at": NOON, "updated_at": NOON},
         anna | {"pull_day": date(2024, 2, 1), "row_no": 1, "updated_at": LAST},
     ]
 
@@ -132,6 +133,15 @@ def test_missing_tables_columns_and_times_are_warnings(open_shop, sqlite_shop):
     ]
     assert landed(lake, "landing.returns") == []
     assert landed(lake, "landing.orders", "updated_at") == [{"updated_at": "2024-01-31Tlate"}]
+
+
+def test_a_database_that_keeps_no_consents_lands_with_a_warning(open_shop, sqlite_shop):
+    with sqlite3.connect(sqlite_shop) as connection:
+        connection.execute("ALTER TABLE customers DROP COLUMN consented_at")
+    lake = open_shop(f"sqlite:///{sqlite_shop}")
+    report = purchases.run(lake, DAYS)
+    assert (report.rows_out, report.warnings) == (11, ["customers has no consented_at; landed as null"])
+    assert landed(lake, "landing.customers", "consented_at") == [{"consented_at": None}] * 3
 
 
 def test_a_missing_file_empties_the_range_with_a_warning_and_is_not_made(open_shop, sqlite_shop):
