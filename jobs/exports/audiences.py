@@ -7,7 +7,6 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
-from jobs.privacy.pseudonyms import keyed_digest, with_keys
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 INTEREST_DAYS: Final = 30
 NO_SEGMENT: Final = "none"
 INSTALL: Final = "install"
-AD_KEY: Final = "ad"
 
 
 def find_segments(clicks: "DataFrame", products: "DataFrame", subjects: "DataFrame", *, day: date) -> "DataFrame":
@@ -62,23 +60,33 @@ def find_installs(clicks: "DataFrame", subjects: "DataFrame", *, day: date) -> "
     )
 
 
-def build_audience(eligible: "DataFrame", segments: "DataFrame", keys: "DataFrame") -> "DataFrame":
-    """Rows of ``exports.audience``: one per eligible subject, under the partner's identifiers only.
+def place_in_segments(judged: "DataFrame", segments: "DataFrame") -> "DataFrame":
+    """Judged subjects with what a package needs of them.
 
     Args:
-        eligible: subjects that may be exported.
+        judged: with ``subject_id``, ``person_id``, ``country``, ``reason`` and ``ad_id``.
         segments: rows of :func:`find_segments`.
-        keys: the partner's key of the epoch, as ``ad``.
+
+    Returns:
+        Those five columns and ``segment``, which is ``none`` for whoever has none.
     """
-    members = eligible.join(segments, C.PERSON_ID, how="left").transform(with_keys, keys)
-    return members.select(
-        keyed_digest(F.col(C.SUBJECT_ID), AD_KEY).alias(C.AD_ID),
+    placed = segments.join(judged, C.PERSON_ID, how="right")
+    return placed.select(
+        C.SUBJECT_ID,
+        C.PERSON_ID,
         C.COUNTRY,
         F.coalesce(C.SEGMENT, F.lit(NO_SEGMENT)).alias(C.SEGMENT),
+        C.REASON,
+        C.AD_ID,
     )
 
 
-def build_app_installs(eligible: "DataFrame", installs: "DataFrame", keys: "DataFrame") -> "DataFrame":
-    """Rows of ``exports.app_installs``: one per eligible subject and app its person has."""
-    owners = eligible.join(installs, C.PERSON_ID, how="inner").transform(with_keys, keys)
-    return owners.select(keyed_digest(F.col(C.SUBJECT_ID), AD_KEY).alias(C.AD_ID), C.APP_ID, C.INSTALLED_ON)
+def build_app_installs(eligible: "DataFrame", installs: "DataFrame") -> "DataFrame":
+    """Rows of ``exports.app_installs``: one per identifier and app that its person has.
+
+    Args:
+        eligible: subjects that may be exported, with ``ad_id``.
+        installs: rows of :func:`find_installs`.
+    """
+    owners = eligible.select(C.PERSON_ID, C.AD_ID).join(installs, C.PERSON_ID, how="inner")
+    return owners.groupBy(C.AD_ID, C.APP_ID).agg(F.min(C.INSTALLED_ON).alias(C.INSTALLED_ON))

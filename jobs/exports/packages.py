@@ -1,44 +1,37 @@
-"""Packages for ad partners: ``exports/<partner>/<day>/`` with two Parquet files and a manifest.
+"""Packages for ad partners: ``exports/<partner>/<day>/`` with what changed in the partner's audience, and a manifest.
 
-A package is there as a whole or not at all. On this machine it is built beside its place and renamed; on an object
-store the manifest is written last, and a folder without one is no package. A re-run replaces the package with the
-same identifiers, because they depend on the partner's key of the calendar quarter only.
+A package tells the changes since the last one that the partner acknowledged. Until it is acknowledged, the same day can
+be exported again, which replaces the package by one of the same content, and a later day supersedes it.
 """
 
 import json
-import secrets
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F
-
-from jobs.exports import audiences
-from jobs.exports.partners import Partner, load_partners
+from jobs.errors import SophiluxError, UsageError
+from jobs.exports import contents, delivery, members, register
+from jobs.exports.identities import NO_ADDRESS
+from jobs.exports.manifests import (
+    MANIFEST,
+    PackageFile,
+    describe_package,
+    digest_manifest,
+    sign_manifest,
+    write_manifest,
+)
+from jobs.exports.partners import PAIR, Partner, find_partner, load_partners_file
+from jobs.exports.plans import Plan, make_plan
 from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
-from jobs.lake.packages import PackageFile, write_package_file
 from jobs.lake.reports import StepReport
-from jobs.privacy.choices import apply_choices
-from jobs.privacy.eligibility import REASONS, add_exclusion, keep_eligible
-from jobs.privacy.keyring import Key, KeyRing, partner_purpose
-from jobs.privacy.pseudonyms import key_relation
-from jobs.settings import is_remote
+from jobs.privacy.eligibility import keep_eligible
+from jobs.privacy.encryption import encrypt_file
+from jobs.privacy.export_rules import ExportRules
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-REGISTER: Final = "ledger.exports"
-AUDIENCE: Final = "exports.audience"
-APP_INSTALLS: Final = "exports.app_installs"
-MANIFEST: Final = "manifest.json"
-FORMAT_VERSION: Final = 1
-
-
-def name_epoch(day: date) -> str:
-    """The calendar quarter whose key a day's identifiers are made with, such as ``2026Q4``."""
-    return f"{day.year}Q{(day.month + 2) // 3}"
 
 
 def package_folder(partner: str, day: date) -> str:
@@ -46,114 +39,118 @@ def package_folder(partner: str, day: date) -> str:
     return f"exports/{partner}/{day}"
 
 
-def export_partner(lake: Lake, partner: Partner, day: date) -> dict[str, Any]:
-    """Build one partner's package of a day, put it in place and register it.
+def export_partner(lake: Lake, partner: Partner, day: date, *, rules: ExportRules | None = None) -> dict[str, Any]:
+    """Build one partner's package of a day, put it in place, deliver and register it.
+
+    Args:
+        lake: the lake.
+        partner: who gets it.
+        day: the day it is of.
+        rules: the shop's rules for all partners; the defaults without them.
 
     Returns:
         The manifest, and as ``excluded`` how many subjects each rule kept out, which the partner is not told.
 
     Raises:
-        KeyRingError: the partner's key of the epoch was destroyed.
+        UsageError: the partner's kind has no packages, or it was sent this day or a later one.
+        KeyRingError: a key was destroyed, is past its last day or cannot be read.
+        SophiluxError: the package could not be delivered.
     """
-    subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
-    clicks = lake.read("lake.clicks")
-    segments = audiences.find_segments(clicks, lake.read("lake.products"), subjects, day=day)
-    installs = audiences.find_installs(clicks, subjects, day=day)
-    key = KeyRing(lake.settings.keyring).key(partner_purpose(partner.name, name_epoch(day)))
     target = storage.join(lake.home, package_folder(partner.name, day))
-    judged = subjects.transform(add_exclusion, day=day, countries=partner.countries)
-    with storage.table_lock(lake.home, f"exports.{partner.name}", exclusive=True), lake.scratch(judged) as scratch:
-        draft = _begin(target)
+    with storage.table_lock(lake.home, f"exports.{partner.name}", exclusive=True):
+        plan = make_plan(lake, partner, day, rules or ExportRules())
+        with delivery.draft_folder(target) as draft, lake.scratch(contents.judge_subjects(lake, plan)) as judged:
+            manifest = _build(lake, plan, judged.frame, draft)
+            excluded = contents.count_excluded(judged.frame, plan)
+            package = delivery.put_in_place(draft, target)
+            if partner.deliver_to:
+                delivery.deliver(package, partner.deliver_to, str(day))
+        entry = _register_entry(manifest, excluded)
+        register.record_sent(lake, entry)
+        members.forget_others(lake, plan.books, partner.name, plan.name_package(entry[C.MANIFEST_SHA256]))
+    return {**manifest, "excluded": excluded}
+
+
+def run(lake: Lake, days: Days, *, part: str | None = None) -> StepReport:
+    """Export the last day's packages of all partners, or of the one named by ``part``.
+
+    Raises:
+        SophiluxError: some could not be exported; the others were.
+    """
+    declared = load_partners_file(lake.settings.partners)
+    chosen = [partner for partner in declared.partners if partner.kind != PAIR]
+    if part is not None:
+        chosen = [find_partner(lake.settings.partners, part)]
+    rows, failed, warnings = 0, [], []
+    for partner in chosen:
         try:
-            keys = key_relation(lake.session, **{audiences.AD_KEY: key})
-            eligible = keep_eligible(scratch.frame)
-            files = [
-                _write(lake, AUDIENCE, audiences.build_audience(eligible, segments, keys), draft),
-                _write(lake, APP_INSTALLS, audiences.build_app_installs(eligible, installs, keys), draft),
-            ]
-            manifest = _describe(lake, partner, day, key, files)
-            excluded = count_excluded(scratch.frame)
-            _finish(draft, target, manifest)
-        except BaseException:
-            storage.remove_folder(draft)
-            raise
-    done = {**manifest, "excluded": excluded}
-    lake.record(REGISTER, [_register_row(done, day)])
-    return done
+            manifest = export_partner(lake, partner, days.last, rules=declared.eligibility)
+        except SophiluxError as error:
+            failed.append(error)
+            continue
+        rows += sum(manifest["counts"].values())
+        missing = manifest["excluded"].get(NO_ADDRESS, 0)
+        warnings += [f"{partner.name}: {missing:,} subjects have no address that its profile takes"] if missing else []
+    if failed:
+        raise _join_errors(failed)
+    return StepReport(rows_out=rows, warnings=warnings)
 
 
-def count_excluded(judged: "DataFrame") -> dict[str, int]:
-    """Subjects kept out by reason; every reason is named, also with none."""
-    counted = judged.where(F.col(C.REASON).isNotNull()).groupBy(C.REASON).count().collect()
-    found = {row[C.REASON]: row["count"] for row in counted}
-    return {reason: found.get(reason, 0) for reason in REASONS}
+def _build(lake: Lake, plan: Plan, judged: "DataFrame", draft: Path) -> dict[str, Any]:
+    """Write a whole package into a draft, and keep what it changes until it is acknowledged."""
+    audience = keep_eligible(judged)
+    with lake.scratch(contents.find_changes(lake, plan, audience)) as changes:
+        files = contents.write_files(lake, plan, audience=audience, changes=changes.frame, draft=draft)
+        manifest = _write_manifest(lake, plan, files, draft)
+        members.record_changes(
+            lake,
+            plan.books,
+            changes.frame,
+            package_id=plan.name_package(digest_manifest(write_manifest(manifest))),
+            partner=plan.partner.name,
+            day=plan.day,
+            epoch=plan.identifiers.epoch,
+            key_id=plan.identifiers.key_id,
+        )
+    return manifest
 
 
-def run(lake: Lake, days: Days) -> StepReport:
-    """Export the last day's packages of all partners."""
-    partners = load_partners(lake.settings.partners)
-    manifests = [export_partner(lake, partner, days.last) for partner in partners]
-    rows = sum(file["rows"] for manifest in manifests for file in manifest["files"].values())
-    return StepReport(rows_out=rows)
+def _write_manifest(lake: Lake, plan: Plan, files: list[PackageFile], draft: Path) -> dict[str, Any]:
+    manifest = sign_manifest(describe_package(plan.heading, files, lake.contracts), plan.signer)
+    path = draft / MANIFEST
+    path.write_bytes(write_manifest(manifest))
+    if plan.partner.encrypt_to:
+        encrypt_file(path, plan.partner.encrypt_to)
+    return manifest
 
 
-def _write(lake: Lake, table: str, rows: "DataFrame", folder: str) -> PackageFile:
-    name = table.partition(".")[2]
-    return write_package_file(lake, rows, lake.contracts[table], storage.join(folder, f"{name}.parquet"))
+def _join_errors(errors: list[SophiluxError]) -> SophiluxError:
+    if len(errors) == 1:
+        return errors[0]
+    kind = UsageError if all(isinstance(error, UsageError) for error in errors) else SophiluxError
+    return kind(" ".join(str(error) for error in errors))
 
 
-def _describe(lake: Lake, partner: Partner, day: date, key: Key, files: list[PackageFile]) -> dict[str, Any]:
-    described: dict[str, Any] = {}
-    for file, table in zip(files, (AUDIENCE, APP_INSTALLS), strict=True):
-        contract = lake.contracts[table]
-        facts = {name: value for name, value in asdict(file).items() if name != "name"}
-        schema = [{"name": column.name, "type": column.type} for column in contract.columns]
-        described[file.name] = {"contract": table, "contract_version": contract.version, **facts, "schema": schema}
-    return {
-        "format_version": FORMAT_VERSION,
-        "partner": partner.name,
-        "day": str(day),
-        "epoch": name_epoch(day),
-        "key_id": key.key_id,
-        "files": described,
-    }
-
-
-def _register_row(manifest: dict[str, Any], day: date) -> dict[str, Any]:
-    files = manifest["files"]
+def _register_entry(manifest: Mapping[str, Any], excluded: dict[str, int]) -> register.Entry:
+    day, counts, partner = date.fromisoformat(manifest["day"]), manifest["counts"], manifest["partner"]
     return {
         C.DAY: day,
-        C.PARTNER: manifest["partner"],
-        C.PACKAGE: f"{manifest['partner']}/{day}",
-        C.EPOCH: manifest["epoch"],
-        C.KEY_ID: manifest["key_id"],
-        C.AUDIENCE_ROWS: files["audience.parquet"]["rows"],
-        C.APP_INSTALL_ROWS: files["app_installs.parquet"]["rows"],
-        C.EXCLUDED: json.dumps(manifest["excluded"]),
+        C.PARTNER: partner,
+        C.PACKAGE: f"{partner}/{day}",
+        C.KIND: manifest["kind"],
+        C.STATE: register.SENT,
+        C.FIRST_DAY: date.fromisoformat(manifest["period"]["first"]),
+        C.FOLLOWS: manifest["follows"] and manifest["follows"]["manifest_sha256"],
+        C.EPOCH: manifest["identifiers"]["epoch"],
+        C.KEY_ID: manifest["identifiers"]["key_id"],
+        C.SIGNING_KEY_ID: manifest["signature"]["key_id"],
+        C.POLICY_VERSION: manifest["policy_version"],
+        C.ADDITION_ROWS: counts["additions"],
+        C.REMOVAL_ROWS: counts["removals"],
+        C.APP_INSTALL_ROWS: counts["app_installs"],
+        C.CONVERSION_ROWS: counts["conversions"],
+        C.EXCLUDED: json.dumps(excluded),
+        C.MANIFEST_SHA256: digest_manifest(write_manifest(manifest)),
         C.EXPORTED_AT: datetime.now(UTC),
+        C.ACKNOWLEDGED_AT: None,
     }
-
-
-def _begin(target: str) -> str:
-    """Folder to build a package in; what a crashed run of the same package left is removed."""
-    if is_remote(target):
-        storage.remove_folder(target)
-        return target
-    place = Path(target)
-    for left in place.parent.glob(f".{place.name}.*"):
-        storage.remove_folder(str(left))
-    return str(place.with_name(f".{place.name}.{secrets.token_hex(8)}"))
-
-
-def _finish(draft: str, target: str, manifest: dict[str, Any]) -> None:
-    system, path = storage.filesystem(storage.join(draft, MANIFEST))
-    with system.open_output_stream(path) as sink:
-        sink.write(json.dumps(manifest, indent=1).encode())
-    if draft == target:
-        return
-    place = Path(target)
-    if place.exists():
-        place.rename(place.with_name(f".{place.name}.{secrets.token_hex(8)}"))
-    Path(draft).rename(place)
-    for left in place.parent.glob(f".{place.name}.*"):
-        storage.remove_folder(str(left))

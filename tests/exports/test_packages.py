@@ -1,51 +1,41 @@
 """Packages for partners hold who may be in them, under identifiers of their own."""
 
 import json
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 import xxhash
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
 from pyarrow import parquet as pq
 
+from jobs.errors import UsageError
 from jobs.exports import packages
-from jobs.exports.packages import export_partner, name_epoch
+from jobs.exports.packages import export_partner
 from jobs.exports.partners import Partner
+from jobs.exports.verification import verify_package
 from jobs.lake import Days
-from jobs.privacy.keyring import KeyRing, partner_purpose
+from jobs.privacy.keyring import open_keyring
+from jobs.privacy.signatures import open_signer
 
 from .conftest import DAY
+from .reading import EUROPE, WORLD, contents, folder, ids, make_id, read, read_manifest
 
-EUROPE = Partner("adnet-eu", ("DE", "FR"))
-WORLD = Partner("worldads", ("all",))
-
-
-def folder(lake, partner=EUROPE, day=DAY):
-    return Path(lake.home) / "exports" / partner.name / str(day)
+KINDS = ("additions", "removals", "app_installs", "conversions")
 
 
-def read(lake, name, partner=EUROPE, day=DAY):
-    return pq.read_table(folder(lake, partner, day) / f"{name}.parquet").to_pylist()
+def verify(lake, partner=EUROPE, day=DAY):
+    return verify_package(folder(lake, partner, day), open_signer(open_keyring(lake.settings)).public_key)
 
 
-def make_id(lake, subject_id, partner=EUROPE, day=DAY):
-    secret = KeyRing(lake.settings.keyring).key(partner_purpose(partner.name, name_epoch(day))).secret
-    digest = HMAC(secret, SHA256())
-    digest.update(subject_id.encode())
-    return digest.finalize().hex()[:32]
-
-
-def test_only_eligible_people_are_in_the_audience(shop):
+def test_only_eligible_people_are_added(shop):
     manifest = export_partner(shop, EUROPE, DAY)
-    found = {row["ad_id"]: (row["country"], row["segment"]) for row in read(shop, "audience")}
+    found = {row["ad_id"]: (row["country"], row["segment"]) for row in read(shop, "additions")}
     assert found == {
         make_id(shop, "adult"): ("DE", "Kitchen"),
         make_id(shop, "second"): ("DE", "Kitchen"),
         make_id(shop, "french"): ("FR", "Home"),
     }
-    assert manifest["excluded"] == {
+    assert {reason: count for reason, count in manifest["excluded"].items() if count} == {
         "opted_out": 2,
         "age_unknown": 1,
         "under_18": 1,
@@ -54,9 +44,15 @@ def test_only_eligible_people_are_in_the_audience(shop):
     }
 
 
+def test_segments_of_few_people_are_left_out(shop):
+    manifest = export_partner(shop, replace(EUROPE, minimum_segment=2), DAY)
+    assert manifest["excluded"]["small_segment"] == 3
+    assert read(shop, "additions") == []
+
+
 def test_someone_without_recent_clicks_has_no_segment(shop):
     export_partner(shop, WORLD, DAY)
-    segments = {row["ad_id"]: row["segment"] for row in read(shop, "audience", WORLD)}
+    segments = {row["ad_id"]: row["segment"] for row in read(shop, "additions", WORLD)}
     assert segments[make_id(shop, "american", WORLD)] == "none"
 
 
@@ -66,107 +62,126 @@ def test_apps_go_out_under_every_address_of_the_person(shop):
     assert installs == {(make_id(shop, who), "app-1", date(2024, 1, 5)) for who in ("adult", "second")}
 
 
+def test_purchases_go_out_under_the_address_that_bought(shop):
+    export_partner(shop, EUROPE, DAY)
+    sold = {(row["ad_id"], row["category"], row["revenue"]) for row in read(shop, "conversions")}
+    assert sold == {
+        (make_id(shop, "adult"), "Kitchen", 30),
+        (make_id(shop, "second"), "Kitchen", 8),
+        (make_id(shop, "second"), "none", 8),
+    }
+    assert {row["converted_on"] for row in read(shop, "conversions")} == {date(2024, 3, 2)}
+
+
 def test_two_partners_share_no_identifier(shop):
-    packages.run(shop, Days.single(DAY))
-    ids = [{row["ad_id"] for row in read(shop, "audience", partner)} for partner in (EUROPE, WORLD)]
-    assert [len(found) for found in ids] == [3, 4]
-    assert not ids[0] & ids[1]
-
-
-def test_the_quarter_changes_the_identifiers_and_a_day_does_not(shop):
-    days = (date(2024, 3, 30), DAY, date(2024, 4, 1))
-    for day in days:
-        export_partner(shop, WORLD, day)
-    before, same, after = ({row["ad_id"] for row in read(shop, "audience", WORLD, day)} for day in days)
-    assert before == same
-    assert not same & after
+    for partner in (EUROPE, WORLD):
+        export_partner(shop, partner, DAY)
+    found = [ids(shop, "additions", partner) for partner in (EUROPE, WORLD)]
+    assert [len(each) for each in found] == [3, 4]
+    assert not found[0] & found[1]
 
 
 def test_a_second_run_leaves_the_same_package(shop):
     first = export_partner(shop, EUROPE, DAY)
-    files = {path.name: path.read_bytes() for path in folder(shop).iterdir()}
+    before = contents(folder(shop))
     assert export_partner(shop, EUROPE, DAY) == first
-    assert {path.name: path.read_bytes() for path in folder(shop).iterdir()} == files
+    assert contents(folder(shop)) == before
     assert [path.name for path in folder(shop).parent.iterdir()] == [str(DAY)]
+    assert shop.count("ledger.exports") == 1
 
 
 def test_the_manifest_tells_the_truth_about_the_files(shop):
     export_partner(shop, EUROPE, DAY)
-    manifest = json.loads((folder(shop) / "manifest.json").read_bytes())
+    manifest = read_manifest(folder(shop))
     assert {path.name for path in folder(shop).iterdir()} == {*manifest["files"], "manifest.json"}
-    assert (manifest["partner"], manifest["day"], manifest["epoch"]) == ("adnet-eu", "2024-03-31", "2024Q1")
+    assert (manifest["partner"], manifest["day"], manifest["kind"]) == ("adnet-eu", "2024-03-31", "opaque")
+    assert manifest["period"] == {"first": "2024-03-02", "last": "2024-03-31"}
+    assert manifest["follows"] is None
+    assert manifest["identifiers"]["epoch"] == "2024Q1"
+    assert not manifest["identifiers"]["is_reversible"]
+    assert manifest["counts"] == {"additions": 3, "removals": 0, "app_installs": 2, "conversions": 3}
     for name, said in manifest["files"].items():
-        path = folder(shop) / name
-        table = pq.read_table(path)
-        assert said["bytes"] == path.stat().st_size
-        assert said["xxh3_128"] == xxhash.xxh3_128(path.read_bytes()).hexdigest()
+        table = pq.read_table(folder(shop) / name)
+        contract = shop.contracts[manifest["schemas"][said["kind"]]["contract"]]
+        assert said["xxh3_128"] == xxhash.xxh3_128((folder(shop) / name).read_bytes()).hexdigest()
         assert said["rows"] == table.num_rows
-        assert [column["name"] for column in said["schema"]] == table.column_names
-        assert table.schema.equals(shop.contracts[said["contract"]].arrow_schema())
-        assert said["contract_version"] == shop.contracts[said["contract"]].version
-        assert table.column("ad_id").to_pylist() == sorted(table.column("ad_id").to_pylist())
+        assert table.schema.equals(contract.arrow_schema())
+
+
+def test_a_fresh_package_verifies(shop):
+    export_partner(shop, EUROPE, DAY)
+    assert verify(shop).failures == []
+
+
+def test_rows_are_spread_over_shards_by_their_identifier(shop):
+    export_partner(shop, replace(WORLD, shards=3), DAY)
+    manifest = read_manifest(folder(shop, WORLD))
+    assert len(manifest["files"]) == 12
+    for name, said in manifest["files"].items():
+        found = pq.read_table(folder(shop, WORLD) / name)["ad_id"].to_pylist()
+        hashes = [int.from_bytes(xxhash.xxh64_digest(ad_id.encode(), seed=42), signed=True) for ad_id in found]
+        assert {number % 3 for number in hashes} <= {said["shard"]}
+    assert len(ids(shop, "additions", WORLD)) == 4
+    assert verify(shop, WORLD).failures == []
+
+
+def test_a_csv_package_holds_the_same_rows(shop):
+    export_partner(shop, WORLD, DAY)
+    expected = {kind: read(shop, kind, WORLD) for kind in KINDS}
+    export_partner(shop, replace(WORLD, format="csv"), DAY)
+    assert {path.suffix for path in folder(shop, WORLD).iterdir()} == {".zst", ".json"}
+    assert {kind: read(shop, kind, WORLD) for kind in KINDS} == expected
+    assert verify(shop, WORLD).failures == []
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_slices_leave_the_same_rows_in_the_same_order(shop, monkeypatch, shards):
+    partner = replace(WORLD, shards=shards)
+    export_partner(shop, partner, DAY)
+    expected = {kind: read(shop, kind, partner) for kind in KINDS}
+    monkeypatch.setattr("jobs.lake.packages.SLICE_ROWS", 1)
+    export_partner(shop, partner, DAY)
+    assert {kind: read(shop, kind, partner) for kind in KINDS} == expected
 
 
 def test_nothing_in_a_package_names_a_subject(shop):
     export_partner(shop, WORLD, DAY)
-    packed = b"".join(path.read_bytes() for path in folder(shop, WORLD).iterdir())
+    packed = b"".join(contents(folder(shop, WORLD)).values())
     assert not any(name in packed for name in (b"adult", b"second", b"french", b"guest"))
 
 
 def test_every_package_is_in_the_register(shop):
     packages.run(shop, Days.single(DAY))
     packages.run(shop, Days.single(DAY))
-    entries = sorted(shop.read("ledger.exports").collect(), key=lambda row: row["partner"])
-    said = [(row["partner"], row["package"], row["audience_rows"], row["app_install_rows"]) for row in entries]
-    assert said == [
-        ("adnet-eu", "adnet-eu/2024-03-31", 3, 2),
-        ("worldads", "worldads/2024-03-31", 4, 2),
-    ]
-    assert json.loads(entries[0]["excluded"])["opted_out"] == 2
+    entries = {row["partner"]: row for row in shop.read_records("ledger.exports")}
+    assert set(entries) == {"adnet-eu", "worldads"}
+    entry = entries["adnet-eu"]
+    manifest = read_manifest(folder(shop))
+    assert entry["package"] == "adnet-eu/2024-03-31"
+    assert (entry["state"], entry["kind"], entry["epoch"]) == ("sent", "opaque", "2024Q1")
+    assert entry["key_id"] == manifest["identifiers"]["key_id"]
+    assert entry["manifest_sha256"] == verify(shop).manifest_sha256
+    assert json.loads(entry["excluded"])["opted_out"] == 2
 
 
-def test_a_crash_leaves_no_half_package(shop, monkeypatch):
-    def crash(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(packages, "count_excluded", crash)
-    with pytest.raises(KeyboardInterrupt):
-        export_partner(shop, EUROPE, DAY)
-    assert list(folder(shop).parent.iterdir()) == []
-    assert shop.count("ledger.exports") == 0
+def test_the_other_partners_get_theirs_when_one_fails(shop):
+    export_partner(shop, EUROPE, date(2024, 4, 1))
+    with pytest.raises(UsageError, match=r"adnet-eu was sent the package of 2024-04-01"):
+        packages.run(shop, Days.single(DAY))
+    assert verify(shop, WORLD).failures == []
 
 
-def test_a_crash_keeps_the_last_package(shop, monkeypatch):
-    first = export_partner(shop, EUROPE, DAY)
-    with monkeypatch.context() as patch:
-        patch.setattr(packages, "_finish", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            export_partner(shop, EUROPE, DAY)
-    told = {name: value for name, value in first.items() if name != "excluded"}
-    assert json.loads((folder(shop) / "manifest.json").read_bytes()) == told
+def test_one_partner_can_be_run_alone(shop):
+    report = packages.run(shop, Days.single(DAY), part="worldads")
+    assert [path.name for path in folder(shop).parent.parent.iterdir()] == ["worldads"]
+    assert report.rows_out == sum(read_manifest(folder(shop, WORLD))["counts"].values())
 
 
-def test_what_a_killed_run_left_is_cleared_by_the_next(shop):
-    left = folder(shop).parent / f".{DAY}.0123456789abcdef"
-    left.mkdir(parents=True)
-    (left / "audience.parquet").write_bytes(b"half")
-    export_partner(shop, EUROPE, DAY)
-    assert [path.name for path in folder(shop).parent.iterdir()] == [str(DAY)]
-
-
-def test_many_rows_come_in_slices_and_stay_sorted(shop, monkeypatch):
-    monkeypatch.setattr("jobs.lake.packages.SLICE_ROWS", 2)
-    export_partner(shop, WORLD, DAY)
-    ids = [row["ad_id"] for row in read(shop, "audience", WORLD)]
-    assert len(ids) == 4
-    assert ids == sorted(ids)
+def test_a_partner_of_another_kind_of_exchange_gets_no_package(shop):
+    with pytest.raises(UsageError, match="gets no packages, because its kind is pair"):
+        export_partner(shop, Partner("clean-room", ("all",), kind="pair"), DAY)
 
 
 def test_an_empty_lake_gives_an_empty_package(lake):
-    manifest = export_partner(lake, EUROPE, DAY)
-    assert [file["rows"] for file in manifest["files"].values()] == [0, 0]
-
-
-def test_epochs_are_calendar_quarters():
-    days = (date(2026, 1, 1), date(2026, 3, 31), date(2026, 4, 1), date(2026, 12, 31))
-    assert [name_epoch(day) for day in days] == ["2026Q1", "2026Q1", "2026Q2", "2026Q4"]
+    assert set(export_partner(lake, EUROPE, DAY)["counts"].values()) == {0}
+    assert verify(lake).failures == []

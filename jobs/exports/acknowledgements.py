@@ -1,0 +1,50 @@
+"""A partner says that it has applied a package: from then on the next package builds on it."""
+
+from datetime import UTC, date, datetime
+
+from jobs.errors import UsageError
+from jobs.exports import members, register
+from jobs.lake import Lake, storage
+from jobs.lake import columns as C
+
+
+def acknowledge(lake: Lake, partner: str, day: date) -> bool:
+    """Record that a partner has applied the package of a day, and take over its changes.
+
+    What a crash interrupted is finished by acknowledging again.
+
+    Returns:
+        False when it was acknowledged before, which changes nothing.
+
+    Raises:
+        UsageError: no package of that day was sent, or a later one superseded it.
+        SophiluxError: its changes are not all there any more; nothing was acknowledged.
+    """
+    _find_sent(register.list_entries(lake, partner), partner, day)
+    with storage.table_lock(lake.home, f"exports.{partner}", exclusive=True):
+        entry = _find_sent(register.list_entries(lake, partner), partner, day)
+        books = members.choose_books(entry[C.KIND])
+        package_id = members.name_package(partner, entry[C.MANIFEST_SHA256])
+        is_new = bool(entry[C.STATE] == register.SENT)
+        if is_new:
+            expected = entry[C.ADDITION_ROWS] + entry[C.REMOVAL_ROWS]
+            members.apply_changes(lake, books, package_id=package_id, partner=partner, day=day, expected=expected)
+            done = {**entry, C.STATE: register.ACKNOWLEDGED, C.ACKNOWLEDGED_AT: datetime.now(UTC)}
+            lake.record(register.REGISTER, [done])
+        members.forget_changes(lake, books, package_id)
+    return is_new
+
+
+def _find_sent(entries: list[register.Entry], partner: str, day: date) -> register.Entry:
+    entry = next((entry for entry in entries if entry[C.DAY] == day), None)
+    waiting = ", ".join(str(entry[C.DAY]) for entry in entries if entry[C.STATE] == register.SENT) or "none"
+    if entry is None:
+        message = f"No package of {day} was sent to {partner!r}; waiting for an acknowledgement: {waiting}."
+        raise UsageError(message)
+    if entry[C.STATE] == register.SUPERSEDED:
+        message = (
+            f"The package of {day} for {partner} was superseded by a later one, which says all of it again; "
+            f"waiting for an acknowledgement: {waiting}."
+        )
+        raise UsageError(message)
+    return entry

@@ -1,0 +1,92 @@
+"""The rows of a partner's package, from the lake to files in a draft."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from jobs.exports import audiences, conversions, identities, members
+from jobs.exports.checksums import measure_file
+from jobs.exports.manifests import KINDS, PackageFile
+from jobs.exports.plans import Plan
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C
+from jobs.lake.packages import ORDER, Layout, write_shards
+from jobs.privacy.choices import apply_choices
+from jobs.privacy.eligibility import REASONS, add_exclusion
+from jobs.privacy.encryption import encrypt_file
+from jobs.privacy.shuffling import add_order
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def judge_subjects(lake: Lake, plan: Plan) -> "DataFrame":
+    """All subjects with identifier, segment, and the reason that keeps them out, if any."""
+    subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
+    segments = audiences.find_segments(lake.read("lake.clicks"), lake.read("lake.products"), subjects, day=plan.day)
+    judged = subjects.transform(
+        add_exclusion,
+        lake.read("ledger.requests"),
+        segments,
+        rules=plan.rules,
+        day=plan.day,
+        countries=plan.partner.countries,
+        minimum_segment=plan.partner.minimum_segment,
+    )
+    named = identities.identify(lake, judged, plan.identifiers)
+    return audiences.place_in_segments(named, segments)
+
+
+def count_excluded(judged: "DataFrame", plan: Plan) -> dict[str, int]:
+    """Subjects kept out by reason; every reason that can be is named, also with none."""
+    counted = judged.where(F.col(C.REASON).isNotNull()).groupBy(C.REASON).count().collect()
+    found = {row[C.REASON]: row["count"] for row in counted}
+    reasons = REASONS if plan.identifiers.profile is None else (*REASONS, identities.NO_ADDRESS)
+    return {reason: found.get(reason, 0) for reason in reasons}
+
+
+def find_changes(lake: Lake, plan: Plan, audience: "DataFrame") -> "DataFrame":
+    """What the partner has to be told of its audience; see :func:`jobs.exports.members.find_changes`."""
+    told = identities.keep_one_each(audience) if plan.identifiers.profile else audience
+    held = members.read_members(lake, plan.books, plan.partner.name)
+    return members.find_changes(told, held, members.read_pending(lake, plan.books, plan.partner.name))
+
+
+def write_files(
+    lake: Lake, plan: Plan, *, audience: "DataFrame", changes: "DataFrame", draft: Path
+) -> list[PackageFile]:
+    """Write all files of a package but its manifest.
+
+    Args:
+        lake: the lake.
+        plan: of the package.
+        audience: subjects that may be exported, of :func:`judge_subjects`.
+        changes: of :func:`find_changes`.
+        draft: folder for the files.
+    """
+    installs = audiences.find_installs(lake.read("lake.clicks"), lake.read("lake.subjects"), day=plan.day)
+    lines, orders, products = (lake.read(f"lake.{name}") for name in ("order_lines", "orders", "products"))
+    purchases = conversions.find_purchases(lines, orders, products, days=Days(*plan.heading.period))
+    rows = {
+        "additions": changes.where(F.col(C.CHANGE) == members.ADD),
+        "removals": changes.where(F.col(C.CHANGE) == members.REMOVE),
+        "app_installs": audiences.build_app_installs(audience, installs),
+        "conversions": conversions.build_conversions(audience, purchases),
+    }
+    return [file for kind in KINDS for file in _write_kind(lake, plan, kind, rows[kind], draft)]
+
+
+def _write_kind(lake: Lake, plan: Plan, kind: str, rows: "DataFrame", draft: Path) -> list[PackageFile]:
+    contract = lake.contracts[f"exports.{kind}"]
+    told = rows.select(*contract.column_names)
+    ordered = add_order(told, by=F.col(C.AD_ID), name=ORDER, key=plan.order, session=lake.session)
+    layout = Layout(plan.partner.format, plan.partner.shards)
+    written = write_shards(lake, ordered, contract, draft, layout, accepts_reversible=plan.is_reversible)
+    measured = [(file, measure_file(file.path)) for file in written]
+    files = [PackageFile(kind, file.shard, file.rows, facts, facts.sha256) for file, facts in measured]
+    if not plan.partner.encrypt_to:
+        return files
+    sealed = [encrypt_file(file.path, plan.partner.encrypt_to) for file in written]
+    return [replace(file, facts=measure_file(path)) for file, path in zip(files, sealed, strict=True)]
