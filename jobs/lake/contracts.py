@@ -34,7 +34,12 @@ SUBJECT_BUCKET = "subject_bucket"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a contract; ``type`` is the engine's name of the type, such as ``decimal(12,2)``."""
+    """One column of a contract; ``type`` is the engine's name of the type, such as ``decimal(12,2)``.
+
+    ``free_text`` marks what somebody wrote: it may hold a direct identifier whatever its classification.
+    ``is_reversible`` marks a digest without a key: not the identifier itself, but a dictionary leads back to it.
+    ``category`` is the fideslang data category, such as ``user.contact.email``.
+    """
 
     name: str
     type: str
@@ -43,6 +48,9 @@ class Column:
     key_position: int | None
     partition: bool
     description: str
+    free_text: bool = False
+    is_reversible: bool = False
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,6 +204,7 @@ def _read_contract(document: Mapping[str, Any]) -> Contract:
 
 
 def _read_column(entry: Mapping[str, Any]) -> Column:
+    properties = {custom["property"]: custom["value"] for custom in entry.get("customProperties", [])}
     return Column(
         name=entry["name"],
         type=entry["physicalType"],
@@ -204,6 +213,9 @@ def _read_column(entry: Mapping[str, Any]) -> Column:
         key_position=entry.get("primaryKeyPosition"),
         partition=entry.get("partitioned", False),
         description=entry.get("description", ""),
+        free_text=properties.get("freeText", False),
+        is_reversible=properties.get("isReversible", False),
+        category=properties.get("dataCategory", ""),
     )
 
 

@@ -4,10 +4,11 @@ Writing is always the same four moves: check the columns against the contract, s
 them, commit. A reader sees the state before or after, never between.
 """
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jobs.engine import Engine
@@ -15,6 +16,7 @@ from jobs.errors import CommitConflictError, ContractError, SophiluxError
 from jobs.lake import commits, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
 from jobs.lake.days import Days
+from jobs.lake.lineage import Tracer, write_record
 from jobs.lake.scratch import Scratch, materialise
 from jobs.lake.staging import Staged
 from jobs.settings import Settings, is_remote
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Gate = Callable[["DataFrame", Staged], None]
+BATCH_ZONES = ("landing", "ledger")
 
 
 class Lake:
@@ -33,6 +36,7 @@ class Lake:
         self.settings = settings
         self.engine = engine
         self.contracts = contracts
+        self.tracer = Tracer(contracts, settings.home)
 
     @classmethod
     def open(cls, settings: Settings) -> "Lake":
@@ -64,7 +68,8 @@ class Lake:
 
     def empty(self, table: str) -> "DataFrame":
         """No rows, in the contract's columns."""
-        return self.session.createDataFrame([], self.contracts[table].engine_schema())
+        rows = self.session.createDataFrame([], self.contracts[table].engine_schema())
+        return rows.alias(self.location(table))
 
     def read(self, table: str, *, days: Days | None = None) -> "DataFrame":
         """A table's rows, of some days where it has a partition by day; empty while it does not exist.
@@ -85,16 +90,26 @@ class Lake:
         """Write rows as files that belong to no version of the table yet.
 
         Raises:
-            ContractError: columns differ from the contract, or a required one holds nulls.
+            ContractError: columns differ from the contract, a required one holds nulls, or a direct identifier would
+                come into a table where none may stand.
         """
         contract = self.contracts[table]
         check_columns(contract, [(f.name, f.dataType.simpleString()) for f in rows.schema.fields])
+        notes = write_record(table, self.tracer.check(contract, rows))
         clustered = rows.sort(SUBJECT_BUCKET) if SUBJECT_BUCKET in contract.column_names else rows
-        return self._stage(contract, lambda folder: staging.write_frame(clustered, contract, folder))
+        return self._stage(contract, lambda folder: staging.write_frame(clustered, contract, folder), notes)
 
     def stage_batches(self, table: str, batches: "pa.RecordBatchReader") -> Staged:
-        """Write Arrow batches as files that belong to no version of the table yet."""
+        """Write Arrow batches as files that belong to no version of the table yet.
+
+        Raises:
+            ContractError: columns differ from the contract, or the table takes frames only, because batches carry no
+                plan that could be followed.
+        """
         contract = self.contracts[table]
+        if contract.zone not in BATCH_ZONES:
+            message = f"{table}: only {' and '.join(BATCH_ZONES)} take Arrow batches; write a frame, which is followed."
+            raise ContractError(message)
         check_columns(contract, [(f.name, str(f.type)) for f in batches.schema], arrow=True)
         return self._stage(contract, lambda folder: staging.write_batches(batches, contract, folder))
 
@@ -110,9 +125,11 @@ class Lake:
         """Make staged files the content of their partitions; see :func:`jobs.lake.commits.commit`."""
         return commits.commit(staged, partitions, base)
 
-    def scratch(self, rows: "DataFrame") -> AbstractContextManager[Scratch]:
+    @contextmanager
+    def scratch(self, rows: "DataFrame") -> Iterator[Scratch]:
         """Compute rows once for several uses; they are gone when the context ends."""
-        return materialise(rows, self.home)
+        with materialise(rows, self.home) as scratch, self.tracer.keep(scratch.location, rows):
+            yield scratch
 
     def replace(
         self,
@@ -167,18 +184,33 @@ class Lake:
 
     def record(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Insert or update a few rows of a partitioned ledger table by key, without an engine."""
+        partition = self.contracts[table].partition_column or ""
+        self.extend(table, sorted({str(row[partition]) for row in rows}), lambda _: rows)
+
+    def extend(
+        self,
+        table: str,
+        partitions: Collection[str],
+        choose: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    ) -> None:
+        """Insert or update a few rows chosen in view of what the partitions hold; nobody else gets in between.
+
+        Args:
+            table: a partitioned ledger table.
+            partitions: values of the partition column that the rows belong to.
+            choose: gets the partitions' rows and returns those to insert or update by key, none to leave all as it is;
+                called again when another run changed the partitions meanwhile.
+        """
         import pyarrow as pa
-        from deltalake import DeltaTable
 
         contract = self.contracts[table]
-        partition = contract.partition_column or ""
-        values = sorted({str(row[partition]) for row in rows})
+        values = sorted(partitions)
         for _ in range(commits.ATTEMPTS):
             base = self.current_files(table, values)
-            kept: list[dict[str, Any]] = []
-            if base:
-                delta = DeltaTable(self.location(table))
-                kept = delta.to_pyarrow_table(partitions=[(partition, "in", values)]).to_pylist()
+            kept = self.read_records(table, values) if base else []
+            rows = choose(kept)
+            if not rows:
+                return
             by_key = {tuple(row[name] for name in contract.key): row for row in [*kept, *rows]}
             schema = contract.arrow_schema()
             batch = pa.Table.from_pylist(list(by_key.values()), schema).to_reader()
@@ -189,6 +221,22 @@ class Lake:
                     return
         message = f"{table}: other runs kept changing it; run the step again."
         raise CommitConflictError(message)
+
+    def read_records(self, table: str, partitions: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Rows of a small table, or of some of its partitions, without an engine."""
+        from deltalake import DeltaTable
+        from pyarrow.fs import SubTreeFileSystem
+
+        if not self.exists(table):
+            return []
+        partition = self.contracts[table].partition_column
+        # Deltalake's own file system is a Python object, and Arrow's threads may still ask it while Python ends: abort.
+        system, path = storage.filesystem(self.location(table))
+        files = SubTreeFileSystem(path, system)
+        chosen = [(partition, "in", sorted(partitions))] if partition and partitions is not None else None
+        found = DeltaTable(self.location(table)).to_pyarrow_table(partitions=chosen, filesystem=files)
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
 
     def current_files(self, table: str, partitions: Collection[str] | None = None) -> frozenset[str]:
         """Paths of a table's files, to name as ``base`` of a commit computed from them."""
@@ -208,6 +256,12 @@ class Lake:
         """Rows by the log alone, without reading a file."""
         wanted = None if days is None else {str(day) for day in days}
         return sum(f.rows for f in self.list_files(table) if wanted is None or f.partition in wanted)
+
+    def version(self, table: str) -> int | None:
+        """Number of the table's current version; none while it does not exist."""
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.location(table)).version() if self.exists(table) else None
 
     def history(self, table: str) -> list[dict[str, Any]]:
         """Commits of the table, newest first."""
@@ -239,12 +293,14 @@ class Lake:
             hours = int(keep.total_seconds() // 3600)
             return delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
 
-    def _stage(self, contract: Contract, write: Callable[[str], None]) -> Staged:
+    def _stage(
+        self, contract: Contract, write: Callable[[str], None], notes: Mapping[str, str] = MappingProxyType({})
+    ) -> Staged:
         location = self.location(contract.name)
         folder = staging.new_folder(location)
         try:
             write(folder)
-            return Staged(contract, location, folder, staging.collect_files(contract, location, folder))
+            return Staged(contract, location, folder, staging.collect_files(contract, location, folder), notes)
         except BaseException as error:
             storage.remove_folder(folder)
             if "No space left" in str(error):

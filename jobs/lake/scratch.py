@@ -20,10 +20,11 @@ FOLDER = ".scratch"
 
 @dataclass(frozen=True)
 class Scratch:
-    """Materialised rows; reading ``frame`` costs no recomputation."""
+    """Materialised rows at a location; reading ``frame`` costs no recomputation."""
 
     frame: "DataFrame"
     rows: int
+    location: str = ""
 
 
 @contextmanager
@@ -36,9 +37,9 @@ def materialise(rows: "DataFrame", home: str) -> Iterator[Scratch]:
         rows.write.mode("overwrite").option("compression", "snappy").parquet(folder)
         system, path = storage.filesystem(folder)
         if system.get_file_info(path).type == fs.FileType.NotFound:
-            yield Scratch(rows.sparkSession.createDataFrame([], rows.schema), 0)
+            yield Scratch(rows.sparkSession.createDataFrame([], rows.schema).alias(folder), 0, folder)
             return
         count = dataset.dataset(path, filesystem=system, format="parquet").count_rows()
-        yield Scratch(rows.sparkSession.read.schema(rows.schema).parquet(folder), count)
+        yield Scratch(rows.sparkSession.read.schema(rows.schema).parquet(folder), count, folder)
     finally:
         storage.remove_folder(folder)

@@ -6,7 +6,7 @@ stand in the log are read from the Parquet footers, so they cost no pass over th
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,12 +42,13 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class Staged:
-    """Files of one write, waiting for a commit."""
+    """Files of one write, waiting for a commit; ``notes`` are for the commit's entry in the log."""
 
     contract: Contract
     location: str
     folder: str
     files: tuple[StagedFile, ...] = field(repr=False)
+    notes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def rows(self) -> int:

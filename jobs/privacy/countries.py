@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
+from jobs.privacy.declarations import COUNTRY, declare
 from jobs.privacy.emails import trim_space
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ def read_country(text: "Column") -> "Column":
     trimmed = trim_space(text)
     codes, names = _known()
     code = F.upper(trimmed)
-    return F.when(code.isin(*codes), code).when(F.lower(trimmed).isin(*names), trimmed)
+    return declare(COUNTRY, F.when(code.isin(*codes), code).when(F.lower(trimmed).isin(*names), trimmed))
+
+
+def country_codes() -> tuple[str, ...]:
+    """The alpha-2 codes of ISO 3166 in upper case."""
+    return _known()[0]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Advertising identifiers: ``sx1-<id of the key>-<32 hex digits>``, a keyed digest that nobody without the key can make.
+"""Advertising identifiers: ``sx1-<id of the key>-<32 hex digits>``, a digest that nobody without the key can make.
 
 The digits are the first 128 bits of HMAC-SHA-256 (RFC 2104). The prefix is public: it tells the version and the key,
 and so the partner and the epoch, and nothing of a person.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
+from jobs.privacy.declarations import MASKED, declare
 from jobs.privacy.emails import NOT_IN_DOMAIN, NOT_IN_LOCAL
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ CARD_MASK: Final = "[card]"
 def mask_text(text: "Column") -> "Column":
     """The text with e-mail addresses and payment-card numbers replaced by ``[email]`` and ``[card]``."""
     without_emails = F.when(text.rlike(AT), F.regexp_replace(text, EMAIL, EMAIL_MASK)).otherwise(text)
-    return F.when(text.rlike(CARD), _mask_cards(without_emails)).otherwise(without_emails)
+    return declare(MASKED, F.when(text.rlike(CARD), _mask_cards(without_emails)).otherwise(without_emails))
 
 
 def holds_card(code: "Column") -> "Column":
@@ -69,12 +70,13 @@ def holds_card(code: "Column") -> "Column":
     runs = F.regexp_extract_all(code, F.lit(f"({LONG_CARD})"), F.lit(1))
     found = F.exists(runs, lambda run: _has_card(_digits(run), tuple(ISSUED), _is_issued))
     is_hash = code.rlike(HASH) & code.rlike("[a-f]")
-    return F.when(code.rlike(LONG_CARD) & ~is_hash, found).otherwise(F.lit(False))
+    is_candidate = F.when(F.octet_length(code) > SHORTEST_CARD, code.rlike(LONG_CARD)).otherwise(F.lit(False))
+    return F.when(is_candidate, ~is_hash & found).otherwise(F.lit(False))
 
 
 def holds_email(code: "Column") -> "Column":
     """True when a code or a name of a thing contains an e-mail address; false for null."""
-    return F.coalesce(code.rlike(AT) & code.rlike(EMAIL), F.lit(False))
+    return F.when(code.rlike(AT), code.rlike(EMAIL)).otherwise(F.lit(False))
 
 
 def _mask_cards(text: "Column") -> "Column":

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import functions as F
 
 from jobs.lake import Lake
-from jobs.privacy.keyring import SUBJECT, Key, KeyRing
+from jobs.privacy.declarations import KEYED_DIGEST, declare
+from jobs.privacy.keyring import SUBJECT, Key, open_keyring
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
     from pyspark.sql import Column, DataFrame, SparkSession
 
 BLOCK_BYTES: Final = 64
@@ -24,14 +28,7 @@ PSEUDONYMOUS: Final = ("lake.clicks", "vault.identities", "ledger.choices")
 
 def key_relation(session: "SparkSession", **keys: Key) -> "DataFrame":
     """One row with two binary columns per key, ``_<name>_inner`` and ``_<name>_outer``."""
-    import pyarrow as pa
-
-    columns: dict[str, pa.Array] = {}
-    for name, key in keys.items():
-        block = key.secret.ljust(BLOCK_BYTES, b"\0")
-        columns[f"_{name}_inner"] = pa.array([bytes(b ^ INNER_PAD for b in block)], pa.binary())
-        columns[f"_{name}_outer"] = pa.array([bytes(b ^ OUTER_PAD for b in block)], pa.binary())
-    return session.createDataFrame(pa.table(columns))
+    return session.createDataFrame(_pad_keys(keys))
 
 
 def subject_keys(lake: Lake) -> "DataFrame":
@@ -42,15 +39,15 @@ def subject_keys(lake: Lake) -> "DataFrame":
             give everybody a second pseudonym, and nobody could be found under the first.
     """
     holds_pseudonyms = any(lake.exists(table) for table in PSEUDONYMOUS)
-    key = KeyRing(lake.settings.keyring).key(SUBJECT, may_make=not holds_pseudonyms)
+    key = open_keyring(lake.settings).key(SUBJECT, may_make=not holds_pseudonyms)
     return key_relation(lake.session, subject=key)
 
 
 def keyed_digest(text: "Column", name: str) -> "Column":
     """HMAC of a text column under the key that :func:`key_relation` calls ``name``; null stays null."""
-    inner = F.sha2(F.concat(F.col(f"_{name}_inner"), F.encode(text, "UTF-8")), 256)
+    inner = F.sha2(F.concat(F.col(f"_{name}_inner"), text.cast("binary")), 256)
     outer = F.sha2(F.concat(F.col(f"_{name}_outer"), F.unhex(inner)), 256)
-    return F.substring(outer, 1, DIGITS)
+    return declare(KEYED_DIGEST, F.substring(outer, 1, DIGITS))
 
 
 def subject_bucket(subject_id: "Column") -> "Column":
@@ -62,3 +59,15 @@ def subject_bucket(subject_id: "Column") -> "Column":
 def with_keys(rows: "DataFrame", keys: "DataFrame") -> "DataFrame":
     """Rows with the key columns beside them, for :func:`keyed_digest`; the caller's last select drops them."""
     return rows.crossJoin(F.broadcast(keys))
+
+
+def _pad_keys(keys: "Mapping[str, Key]") -> "pa.Table":
+    """The relation; made apart, so that no frame of ours holds a key while the engine is asked."""
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array] = {}
+    for name, key in keys.items():
+        block = key.secret.ljust(BLOCK_BYTES, b"\0")
+        columns[f"_{name}_inner"] = pa.array([bytes(b ^ INNER_PAD for b in block)], pa.binary())
+        columns[f"_{name}_outer"] = pa.array([bytes(b ^ OUTER_PAD for b in block)], pa.binary())
+    return pa.table(columns)
