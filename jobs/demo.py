@@ -15,6 +15,7 @@ from jobs.lake.reports import StepReport
 from jobs.privacy.masks import mask_text
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
+from jobs.samples.impressions import PlantedImpressions, write_impressions
 from jobs.samples.planted import Planted
 from jobs.steps import FLOWS
 
@@ -56,12 +57,16 @@ def run_demo(lake: Lake, *, days: int, customers: int, events: int, seed: int, p
     planted = write_shop(lake.settings, first_day=FIRST_DAY, days=days, customers=customers, events=events, seed=seed)
     period = Days(FIRST_DAY, FIRST_DAY + timedelta(days=days - 1))
     reports: dict[str, StepReport] = {}
+    shown = PlantedImpressions(0, 0, 0)
     for flow in FLOWS:
+        if flow.name == "measure_ads":
+            shown = write_impressions(lake.settings, period)
         for step in flow.steps:
             progress(f"{flow.name}: {step.name}")
             reports[step.name] = run_step(lake, step, period)
     progress("comparing")
-    return Demo(period, reports, [*_find_in_reports(planted, reports), *_find_in_tables(lake, planted)])
+    findings = [*_find_in_reports(planted, reports), *_find_in_tables(lake, planted), *_find_shown(shown, reports)]
+    return Demo(period, reports, findings)
 
 
 def check_home(home: str, sources: str) -> None:
@@ -86,6 +91,15 @@ def _find_in_reports(planted: Planted, reports: dict[str, StepReport]) -> list[F
     ]
 
 
+def _find_shown(planted: PlantedImpressions, reports: dict[str, StepReport]) -> list[Finding]:
+    found = reports["exports.impressions"]
+    return [
+        Finding("impressions", "lake.impressions", planted.impressions, found.rows_out or 0),
+        Finding("duplicate impression lines", "step_runs", planted.duplicates, found.duplicates or 0),
+        Finding("unusable impression lines", "quarantine.impressions", planted.unusable, found.quarantined or 0),
+    ]
+
+
 def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
     bots = planted.declared_bot_events + planted.abusive_bot_events
     searches_card = F.contains(C.SEARCH_TEXT, F.lit(CARD))
@@ -93,6 +107,7 @@ def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
         mask_text(F.col(C.SEARCH_TEXT)) != F.col(C.SEARCH_TEXT)
     )
     is_cancelled = F.col(C.STATUS) == "cancelled"
+    is_outdated = F.to_date(C.CONSENTED_AT) < F.lit(planted.policy_valid_from).cast("date")
     compared: list[tuple[str, str, int, Column | None]] = [
         ("clicks", "lake.clicks", planted.events, None),
         ("clicks of bots, flagged", "lake.clicks", bots, F.col(C.FLAG).isNotNull()),
@@ -100,6 +115,8 @@ def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
         ("card numbers masked in searches", "lake.clicks", planted.cards_in_searches, searches_card),
         ("e-mail addresses as pseudonyms", "lake.subjects", planted.addresses, None),
         ("accounts", "vault.customers", planted.customers, None),
+        ("accounts that agreed to an older policy", "vault.customers", planted.outdated_consents, is_outdated),
+        ("accounts that agreed to none", "vault.customers", planted.missing_consents, F.col(C.CONSENTED_AT).isNull()),
         ("orders", "lake.orders", planted.orders, None),
         ("cancelled orders", "lake.orders", planted.cancelled, is_cancelled),
         ("order lines", "lake.order_lines", planted.order_lines, None),

@@ -23,14 +23,14 @@ from airflow.sdk import (
     task,
 )
 
-from jobs.errors import ContractError, GateError, KeyRingError, UsageError
+from jobs.errors import BudgetError, ContractError, GateError, KeyRingError, UsageError
 from jobs.steps import STEPS
 
 DAY_KEY = "%Y-%m-%d"
 HOPELESS = ExceptionRetryPolicy(
     [
         RetryRule(
-            exception=[UsageError, ContractError, GateError, KeyRingError],
+            exception=[UsageError, ContractError, GateError, KeyRingError, BudgetError],
             action=RetryAction.FAIL,
             reason="A person has to look: the same run would fail the same way.",
         )
@@ -119,6 +119,34 @@ def step_task(name: str) -> Any:  # noqa: ANN401
         }
 
     return run_step()
+
+
+def part_task(name: str) -> Any:  # noqa: ANN401
+    """A task that runs one part of a step for the run's day; expand it over ``part``.
+
+    Args:
+        name: a step of :data:`jobs.steps.STEPS` that can be run in parts, such as one partner each.
+    """
+    step = STEPS[name]
+
+    @task(
+        task_id=name.replace(".", "_"),
+        inlets=[table_asset(table) for table in step.reads],
+        outlets=[table_asset(table) for table in step.writes],
+        doc_md=f"{step.purpose}. Reads {_listed(step.reads)}; writes {_listed(step.writes)}.",
+        map_index_template="{{ task.op_kwargs['part'] }}",
+    )
+    def run_one_part(part: str) -> dict[str, int | None]:
+        from jobs.lake import Days
+        from jobs.runner import run_part
+        from jobs.settings import load_settings
+
+        day = current_day()
+        report = run_part(name, part, Days.single(day), load_settings())
+        announce(step.writes, day)
+        return {"rows_out": report.rows_out}
+
+    return run_one_part
 
 
 def current_day() -> date:

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import cast
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -17,7 +18,7 @@ from jobs.errors import CommitConflictError, UsageError
 from jobs.lake import Days, Lake
 from jobs.lake.reports import StepReport
 from jobs.settings import Settings
-from jobs.steps import Step, find_steps
+from jobs.steps import STEPS, Step, find_steps
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,21 @@ def run(name: str, days: Days, settings: Settings) -> list[StepReport]:
         return [run_step(lake, step, days) for step in find_steps(name)]
 
 
-def run_step(lake: Lake, step: Step, days: Days) -> StepReport:
+def run_part(name: str, part: str, days: Days, settings: Settings) -> StepReport:
+    """Run one part of a step, such as one partner's package, with an engine of its own."""
+    lake = Lake.open(settings)
+    with lake.engine:
+        return run_step(lake, STEPS[name], days, part=part)
+
+
+def run_step(lake: Lake, step: Step, days: Days, *, part: str | None = None) -> StepReport:
     """Run one step and record what it did.
+
+    Args:
+        lake: the lake.
+        step: what to run.
+        days: for which days.
+        part: for steps that can be run in parts, which one; the record's step is then ``<step>/<part>``.
 
     Raises:
         UsageError: the range ends after today; age, retention and recency would be judged by a day that is not yet.
@@ -40,14 +54,15 @@ def run_step(lake: Lake, step: Step, days: Days) -> StepReport:
     """
     check_past(days.last)
     module = importlib.import_module(f"jobs.{step.name}")
-    work = cast("Callable[[Lake, Days], StepReport]", module.run)
+    work = cast("Callable[[Lake, Days], StepReport]", module.run if part is None else partial(module.run, part=part))
+    name = step.name if part is None else f"{step.name}/{part}"
     started = time.monotonic()
     report = _attempt(work, lake, days)
     seconds = round(time.monotonic() - started, 3)
     for warning in report.warnings:
-        logger.warning("%s %s: %s", step.name, days, warning)
-    logger.info("%s %s: %s rows in %.1f s", step.name, days, report.rows_out, seconds)
-    lake.record(STEP_RUNS, [_run_row(step, days, report, seconds)])
+        logger.warning("%s %s: %s", name, days, warning)
+    logger.info("%s %s: %s rows in %.1f s", name, days, report.rows_out, seconds)
+    lake.record(STEP_RUNS, [_run_row(name, days, report, seconds)])
     return report
 
 
@@ -73,11 +88,11 @@ def _attempt(work: Callable[[Lake, Days], StepReport], lake: Lake, days: Days) -
     return work(lake, days)
 
 
-def _run_row(step: Step, days: Days, report: StepReport, seconds: float) -> dict[str, object]:
+def _run_row(name: str, days: Days, report: StepReport, seconds: float) -> dict[str, object]:
     return {
         "day": days.last,
         "run_id": secrets.token_hex(8),
-        "step": step.name,
+        "step": name,
         "first_day": days.first,
         "rows_in": report.rows_in,
         "rows_out": report.rows_out,

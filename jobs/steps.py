@@ -142,10 +142,43 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "exports.packages",
                 "Packages of all partners",
-                ("lake.subjects", "lake.clicks", "lake.products", "ledger.choices"),
-                ("ledger.exports",),
+                (
+                    "lake.subjects",
+                    "lake.clicks",
+                    "lake.products",
+                    "lake.orders",
+                    "lake.order_lines",
+                    "ledger.choices",
+                    "ledger.requests",
+                    "vault.identities",
+                ),
+                ("ledger.exports", "ledger.audience_changes"),
             ),
         ),
+    ),
+    Flow(
+        "measure_ads",
+        "What partners' ads brought, from their reports of whom they showed one",
+        (
+            Step("sources.impressions", "Files to landing", (), ("landing.impressions",)),
+            Step(
+                "exports.impressions",
+                "Impressions of the people behind a partner's identifiers",
+                ("landing.impressions", "lake.subjects", "vault.identities"),
+                ("lake.impressions", "quarantine.impressions"),
+            ),
+            Step(
+                "marts.ad_effectiveness",
+                "People reached and purchases per week and campaign, with noise",
+                ("lake.impressions", "lake.subjects", "lake.orders", "lake.order_lines", "lake.products"),
+                ("marts.ad_effectiveness", "ledger.privacy_charges"),
+            ),
+        ),
+    ),
+    Flow(
+        "rotate_keys",
+        "Destroys keys whose epoch is over",
+        (Step("exports.keys", "Keys past their last day destroyed and recorded", (), ("ledger.key_events",)),),
     ),
     Flow(
         "enforce_retention",

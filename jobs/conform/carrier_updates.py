@@ -27,8 +27,8 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
-from jobs.privacy.masks import holds_card
 from jobs.privacy.pseudonyms import subject_bucket, subject_keys
+from jobs.privacy.readings import keep_identifier, keep_listed, keep_parcel_number, keep_time
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -60,9 +60,6 @@ EARLY: Final = Waiting("quarantine.carrier_updates", LANDING, (UNKNOWN_ORDER, UN
 EARLY_DELIVERY: Final = "delivered before hand-over"
 EARLY_HANDOVER: Final = "handed over before the order"
 
-IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
-PARCEL_NUMBER_PATTERN: Final = r"^(?:00[0-9]{18}|9[1-5][0-9]{20})$"
-
 
 def type_updates(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
     """Typed lines with the person of their order, each with the reason against it, if any.
@@ -90,17 +87,18 @@ def type_updates(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
     is_phone = F.lower(read_text(EVENT)) == PHONE_CORRECTED
     typed = rows.withColumns(
         {
-            EVENT: F.lower(read_text(EVENT)),
-            C.EVENT_TIME: read_time(C.EVENT_TIME),
-            C.ORDER_ID: read_text(C.ORDER_ID),
-            C.PARCEL_ID: F.concat(C.CARRIER, F.lit("/"), read_text(TRACKING_NO)),
+            EVENT: keep_listed(F.lower(read_text(EVENT)), KNOWN_EVENTS),
+            C.EVENT_TIME: keep_time(read_time(C.EVENT_TIME)),
+            C.ORDER_ID: keep_identifier(read_text(C.ORDER_ID)),
+            "_names_order": read_text(C.ORDER_ID).isNotNull(),
+            C.PARCEL_ID: F.concat(C.CARRIER, F.lit("/"), keep_parcel_number(read_text(TRACKING_NO))),
             C.PHONE: read_text(C.PHONE),
             **{name: F.when(~is_phone, read_text(name)) for name in FIELDS if name != C.PHONE},
         }
     )
     of_order = orders.select(C.ORDER_ID, C.SUBJECT_ID, F.lit(True).alias("_has_order"))
     beside = typed.join(of_order, on=C.ORDER_ID, how="left")
-    return beside.withColumn(C.REASON, _reason()).drop(C.DEFECT, TRACKING_NO, "_is_empty", "_has_order")
+    return beside.withColumn(C.REASON, _reason()).drop(C.DEFECT, TRACKING_NO, "_is_empty", "_names_order", "_has_order")
 
 
 def select_events(updates: "DataFrame") -> "DataFrame":
@@ -226,22 +224,17 @@ def _publish_parcels(lake: Lake, moved: Scratch) -> None:
 
 def _reason() -> "Column":
     """The first rule a line breaks; null when it breaks none."""
-    tracking_no = read_text(TRACKING_NO)
     is_correction = F.col(EVENT).isin(ADDRESS_CORRECTED, PHONE_CORRECTED)
     broken = {
         NOT_A_RECORD: F.col("_is_empty"),
-        NO_TRACKING: F.col(C.PARCEL_ID).isNull(),
-        NO_ORDER: F.col(C.ORDER_ID).isNull(),
-        BAD_TRACKING: ~_is_identifier(tracking_no) & ~tracking_no.rlike(PARCEL_NUMBER_PATTERN),
-        BAD_ORDER: ~_is_identifier(F.col(C.ORDER_ID)),
-        UNKNOWN_EVENT: ~F.coalesce(F.col(EVENT).isin(*KNOWN_EVENTS), F.lit(False)),
+        NO_TRACKING: read_text(TRACKING_NO).isNull(),
+        NO_ORDER: ~F.col("_names_order"),
+        BAD_TRACKING: F.col(C.PARCEL_ID).isNull(),
+        BAD_ORDER: F.col(C.ORDER_ID).isNull(),
+        UNKNOWN_EVENT: F.col(EVENT).isNull(),
         BAD_TIME: F.col(C.EVENT_TIME).isNull(),
         EMPTY_CORRECTION: is_correction & F.coalesce(*FIELDS).isNull(),
         UNKNOWN_ORDER: is_correction & F.col("_has_order").isNull(),
         UNKNOWN_PERSON: is_correction & F.col(C.SUBJECT_ID).isNull(),
     }
     return F.coalesce(C.DEFECT, first_broken(broken))
-
-
-def _is_identifier(text: "Column") -> "Column":
-    return text.rlike(IDENTIFIER_PATTERN) & ~holds_card(text)

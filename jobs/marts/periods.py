@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
+from pyspark.sql import functions as F
+
 from jobs.lake import Days
 from jobs.lake import columns as C
+from jobs.privacy.declarations import CALENDAR, declare
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -93,11 +96,13 @@ def build_calendar(session: "SparkSession", periods: Iterable[Period]) -> "DataF
     """One row per day and period it belongs to, with ``ORDINAL``; the periods and those before them."""
     every = {period.ordinal: period for wanted in periods for period in (wanted, wanted.previous)}
     rows = [(day, ordinal) for ordinal, period in sorted(every.items()) for day in period.days]
-    return session.createDataFrame(rows, f"{C.DAY} date, {ORDINAL} int")
+    calendar = session.createDataFrame(rows, f"{C.DAY} date, {ORDINAL} int")
+    return calendar.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))
 
 
 def describe_periods(session: "SparkSession", periods: Iterable[Period]) -> "DataFrame":
     """One row per period: ``ORDINAL``, ``period_id``, ``period``, ``period_start``."""
     rows = [(period.ordinal, period.id, period.kind, period.start) for period in periods]
     schema = f"{ORDINAL} int, {C.PERIOD_ID} string, {C.PERIOD} string, {C.PERIOD_START} date"
-    return session.createDataFrame(rows, schema)
+    described = session.createDataFrame(rows, schema)
+    return described.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))

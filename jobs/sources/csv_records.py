@@ -1,6 +1,6 @@
 """CSV lines to records, where one line that cannot be understood never takes its neighbours with it.
 
-The first line that is not blank is the header; it must name the fields every update has. The delimiter is the
+The first line that is not blank is the header; it must name the fields that every record has. The delimiter is the
 comma, semicolon, tab or bar that the header uses. A quoted field may hold line breaks, which become line feeds.
 A quote that is opened and not closed spoils its own line only: reading goes on with the next one.
 """
@@ -8,11 +8,10 @@ A quote that is opened and not closed spoils its own line only: reading goes on 
 import csv
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 DELIMITERS = ",;\t|"
-REQUIRED_FIELDS = ("tracking_no", "event", "event_time")
 RECORD_LINES = 100
 RECORD_CHARACTERS = 1024**2
 QUOTE_NOT_CLOSED = "a quote is never closed"
@@ -47,15 +46,15 @@ class Header:
     defect: str | None
 
 
-def read_header(text: str) -> Header:
-    """The header a line is, with a defect where it is none."""
+def read_header(text: str, required: Sequence[str]) -> Header:
+    """The header a line is, with a defect where it is none or lacks a required field."""
     delimiter = max(DELIMITERS, key=text.count)
     try:
         row = next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error:
         row = []
     names = tuple(name.strip().lower() for name in row)
-    missing = [name for name in REQUIRED_FIELDS if name not in names]
+    missing = [name for name in required if name not in names]
     if missing:
         return Header(names, delimiter, f"header lacks {', '.join(missing)}")
     if len(set(names)) < len(names):
@@ -63,12 +62,12 @@ def read_header(text: str) -> Header:
     return Header(names, delimiter, None)
 
 
-def read_records(lines: Iterator[Line]) -> Iterator[Record]:
+def read_records(lines: Iterator[Line], required: Sequence[str]) -> Iterator[Record]:
     """Records of one file; the header is none, unless it cannot be used: then it is landed like all the rest."""
     first = next(filter(is_line, lines), None)
     if first is None:
         return
-    header = read_header(first.text)
+    header = read_header(first.text, required)
     if first.defect or header.defect:
         defect = header.defect or "header cannot be read"
         yield Record(first.number, first.text, None, first.defect or defect)

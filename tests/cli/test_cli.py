@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from jobs.cli.commands import app
 
 DAY = "2024-01-31"
-COMMANDS = ("demo", "sample", "flows", "run", "tables", "show", "sql", "quality", "export", "retention")
+COMMANDS = ("demo", "sample", "flows", "run", "tables", "show", "sql", "quality", "export", "retention", "acknowledge",
+            "partner-key", "partner-verify")  # fmt: skip
 
 
 def call(*args, home=None):
@@ -36,8 +37,16 @@ def export_row():
         "package": "adnet/2024-01-31",
         "epoch": "2024Q1",
         "key_id": "k",
-        "audience_rows": 1234,
+        "kind": "opaque",
+        "state": "sent",
+        "first_day": date(2024, 1, 2),
+        "signing_key_id": "s",
+        "policy_version": "none",
+        "addition_rows": 1234,
+        "removal_rows": 0,
         "app_install_rows": 0,
+        "conversion_rows": 0,
+        "manifest_sha256": "00",
         "excluded": "{}",
         "exported_at": datetime(2024, 2, 1, tzinfo=UTC),
     }
@@ -62,7 +71,7 @@ def test_without_a_command_there_is_help():
         (("nothing",), "No such command 'nothing'"),
         (("show", "lake.nothing"), "lake.nothing has no contract"),
         (("show", "vault.customers"), "--restricted"),
-        (("show", "exports.audience"), "part of packages"),
+        (("show", "exports.additions"), "part of packages"),
         (("show", "lake.orders", "--limit", "0"), "limit"),
         (("quality", "lake.nothing"), "lake.nothing has no contract"),
         (("run", "nothing", "--day", DAY), "no flow or step 'nothing'"),
