@@ -12,6 +12,7 @@ from jobs.engine import Engine
 from jobs.lake import Contracts, Days, Lake
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
+from jobs.samples.impressions import write_impressions
 from jobs.samples.planted import Planted
 from jobs.settings import Settings, load_settings
 from jobs.steps import FLOWS
@@ -77,6 +78,30 @@ def postgres_uri():
 
 
 @pytest.fixture(scope="session")
+def kms_url():
+    """A server of our own that speaks AWS KMS."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(kms_url, monkeypatch):
+    """A client of it, and the environment in which boto3 finds it."""
+    values = {"ENDPOINT_URL": kms_url, "REGION": "eu-central-1", "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    import boto3
+
+    return boto3.client("kms")
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the public data sets."""
     folder = Path(os.environ.get("SOPHILUX_REAL_DATA", PROJECT / "../shared/data")).resolve()
@@ -93,6 +118,8 @@ def run_all_flows(lake: Lake) -> None:
     """Every flow over the demo's days, retention included, as an operator would."""
     days = Days(DEMO_FIRST_DAY, DEMO_FIRST_DAY + timedelta(days=DEMO_DAYS - 1))
     for flow in FLOWS:
+        if flow.name == "measure_ads":
+            write_impressions(lake.settings, days)
         for step in flow.steps:
             run_step(lake, step, days)
 

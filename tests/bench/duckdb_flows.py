@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from jobs.conform import clicks
-from jobs.privacy.emails import PATTERN
+from jobs.conform import clicks, visits
+from jobs.privacy.emails import SHAPE
 from jobs.privacy.keyring import Key
 from jobs.privacy.masks import CARD, EMAIL
 from jobs.privacy.pseudonyms import BLOCK_BYTES, INNER_PAD, OUTER_PAD
@@ -43,6 +43,7 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
     block = key.secret.ljust(BLOCK_BYTES, b"\0")
     inner = "".join(f"\\x{b ^ INNER_PAD:02X}" for b in block)
     outer = "".join(f"\\x{b ^ OUTER_PAD:02X}" for b in block)
+    others = ", ".join(f'e."{name}"' for name in clicks.FIELDS if name not in ("time", "email"))
     connection.execute(f"""
         CREATE OR REPLACE MACRO is_card(d) AS length(d) BETWEEN 13 AND 19 AND list_sum(list_transform(
             range(1, length(d) + 1), lambda i: CASE WHEN (i % 2) = 0
@@ -60,13 +61,13 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
         ), normal AS (
             SELECT *, TRY_CAST(e.time AS TIMESTAMPTZ) AS event_time, lower(trim(e.email)) AS address,
                    split_part(address, '@', 1) AS local, split_part(address, '@', 2) AS domain,
-                   CASE WHEN regexp_matches(address, {_quote(PATTERN)}) THEN CASE WHEN domain IN ('gmail.com', 'googlemail.com')
+                   CASE WHEN regexp_matches(address, {_quote(SHAPE)}) THEN CASE WHEN domain IN ('gmail.com', 'googlemail.com')
                         THEN replace(split_part(local, '+', 1), '.', '') || '@gmail.com' ELSE address END END AS email
             FROM fields
         )
         SELECT pull_day, CAST(event_time AS DATE) AS day, event_time, digest(coalesce(email, 'visitor:' || e.visitor)) AS subject_id,
                e.action AS action, e.product AS product_id,
-               mask(regexp_extract(e.url, {_quote(clicks.PATH_PATTERN)}, 1)) AS page_path, mask(e.search) AS search_text,
+               mask(regexp_replace(split_part(split_part(e.url, '?', 1), '#', 1), {_quote(clicks.ORIGIN_PATTERN)}, '')) AS page_path, mask(e.search) AS search_text,
                TRY_CAST(e.dwell_ms AS BIGINT) AS dwell_ms, TRY_CAST(e.scroll_pct AS DOUBLE) AS scroll_pct,
                TRY_CAST(e.response_ms AS BIGINT) AS response_ms, e.error AS error_code, e.app AS app_id, e.country AS country,
                CASE WHEN e.user_agent IS NULL THEN 'other' WHEN regexp_matches(e.user_agent, {_quote(clicks.BOT_PATTERN)}) THEN 'bot'
@@ -76,8 +77,7 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
                    OR e.action NOT IN {clicks.ACTIONS} OR (e.email IS NOT NULL AND email IS NULL)
                    OR (e.email IS NULL AND e.visitor IS NULL) AS is_reject,
                CASE WHEN is_reject THEN raw END AS raw,
-               hash(subject_id, event_time, action, product_id, page_path, search_text, e.dwell_ms, e.scroll_pct, e.response_ms,
-                    e.error, e.app, e.country, e.user_agent) AS event_id
+               hash(digest('event:' || hash(subject_id, event_time, {others}))) AS event_id
         FROM normal
     """)
     connection.execute(
@@ -91,17 +91,17 @@ def conform_clicks(connection: duckdb.DuckDBPyConnection, home: Path, key: Key) 
                 QUALIFY coalesce(lag(event_id) OVER in_order != event_id, true)
             ), gaps AS (
                 SELECT *, epoch(event_time) - lag(epoch(event_time)) OVER in_order AS gap,
-                       epoch(event_time) - lag(epoch(event_time), {clicks.BURST_EVENTS - 1}) OVER in_order AS burst
+                       epoch(event_time) - lag(epoch(event_time), {visits.BURST_EVENTS - 1}) OVER in_order AS burst
                 FROM firsts WINDOW in_order AS (PARTITION BY day, subject_id ORDER BY event_time, event_id)
             ), visits AS (
-                SELECT *, max(CASE WHEN gap IS NULL OR gap > {clicks.VISIT_GAP_SECONDS} THEN event_time END) OVER in_order AS start,
-                       count(*) OVER persons_day AS events, max(coalesce(burst < {clicks.BURST_SECONDS}, false)) OVER persons_day AS fast
+                SELECT *, max(CASE WHEN gap IS NULL OR gap > {visits.VISIT_GAP_SECONDS} THEN event_time END) OVER in_order AS start,
+                       count(*) OVER persons_day AS events, max(coalesce(burst < {visits.BURST_SECONDS}, false)) OVER persons_day AS fast
                 FROM gaps WINDOW in_order AS (PARTITION BY day, subject_id ORDER BY event_time, event_id),
                                  persons_day AS (PARTITION BY day, subject_id)
             )
             SELECT * EXCLUDE (gap, burst, start, events, fast), hash(subject_id, start) AS session_id,
                    CAST(hash(subject_id) % 256 AS INT) AS subject_bucket,
-                   CASE WHEN device = 'bot' THEN 'declared bot' WHEN events > {clicks.MAX_EVENTS_A_DAY} THEN 'too many'
+                   CASE WHEN device = 'bot' THEN 'declared bot' WHEN events > {visits.MAX_EVENTS_A_DAY} THEN 'too many'
                         WHEN fast THEN 'too fast' END AS flag
             FROM visits ORDER BY subject_bucket
         ) TO '{home}/clicks.parquet' {WRITE}

@@ -6,6 +6,7 @@ import pytest
 
 from jobs.lake import Days, Lake
 from jobs.lake.reports import StepReport
+from jobs.privacy.keyring import open_keyring
 from jobs.settings import load_settings
 from jobs.steps import FLOWS
 
@@ -53,6 +54,18 @@ def test_a_run_for_a_day_to_come_fails_and_runs_nothing(load_dag, ran):
     run = load_dag("enforce_retention").test(run_conf={"day": "2124-01-01"}, mark_success_pattern="plan_retention")
     assert run.state == "failed"
     assert ran == []
+
+
+def test_rotate_keys_destroys_what_is_past_its_last_day_and_records_it(load_dag, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOPHILUX_HOME", str(tmp_path / "lake"))
+    settings = load_settings()
+    ring = open_keyring(settings)
+    ring.key("partner/adnet/2023Q4", not_after=DAY - timedelta(days=1))
+    ring.key("partner/adnet/2024Q1", not_after=DAY)
+    assert load_dag("rotate_keys").test(run_conf={"day": str(DAY)}).state == "success"
+    assert [entry.purpose for entry in ring.entries() if entry.destroyed_at] == ["partner/adnet/2023Q4"]
+    events = {(row["purpose"], row["event"]) for row in Lake.open(settings).read_records("ledger.key_events")}
+    assert ("partner/adnet/2023Q4", "destroyed") in events
 
 
 @pytest.mark.slow

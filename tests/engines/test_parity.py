@@ -9,14 +9,28 @@ import pytest
 
 from jobs.engine import Engine
 from jobs.lake import Contracts, Lake
+from jobs.privacy.emails import PROFILES
 from tests.conftest import PROJECT, run_all_flows, skip_or_fail
+from tests.privacy.emails.written import normalise_all, spell_out, text_or_none
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 JARS = PROJECT / "docker/spark/jars"
-OWN_TO_A_RUN = {"run_id", "seconds", "finished_at", "exported_at", "applied_at", "bytes"}
+OWN_TO_A_RUN = {
+    "applied_at",
+    "bytes",
+    "charged_at",
+    "exported_at",
+    "finished_at",
+    "release_id",
+    "run_id",
+    "seal",
+    "seconds",
+}
+NOISY = {"marts.ad_effectiveness"}
+"""Drawn anew by each engine; ``ledger.privacy_charges`` has a keyed digest of the exact numbers, which are the same."""
 SIGNIFICANT_DIGITS = 12
-TABLES = sorted(table for table in Contracts.load() if not table.startswith("exports."))
+TABLES = sorted(table for table in Contracts.load() if not table.startswith("exports.") and table not in NOISY)
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +87,10 @@ def test_both_engines_hand_over_the_same_files(twins):
     assert files
     assert files == sorted(path.relative_to(spark) for path in spark.rglob("*.parquet"))
     assert all(parquet.read_table(sail / file).equals(parquet.read_table(spark / file)) for file in files)
+
+
+def test_both_engines_normalise_addresses_as_the_text_rule_does(twins):
+    written = spell_out()
+    expected = [tuple(text_or_none(profile, address) for profile in PROFILES.values()) for address in written]
+    for lake in twins:
+        assert normalise_all(lake, written) == expected
