@@ -5,6 +5,7 @@ numbers, also as a whole number.
 """
 
 import base64
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -30,16 +31,25 @@ HEX_LENGTHS: Final = (16, 32, 40, 64)
 """Hex digits of xxh64, of MD5 and xxh128, of SHA-1, of SHA-256."""
 BASE64_LENGTHS: Final = (22, 27, 43)
 """Base64 characters, without padding, of 128, 160 and 256 bits."""
+HEX: Final = re.compile("[0-9A-Fa-f]+")
+BASE64: Final = re.compile("[0-9A-Za-z+/_-]+={0,2}")
 ENGINE_SEED: Final = 42
 """What the engine's ``xxhash64`` starts from."""
 SIXTY_FOUR_BITS: Final = 2**64
 
 
 class Digests:
-    """Unkeyed hashes of many texts, under every common algorithm."""
+    """Unkeyed hashes of many texts, under every common algorithm.
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._heads: Words = order_distinct(array("Q", (head for text in texts for head in hash_text(text))))
+    Args:
+        texts: what is hashed.
+        written: further hashes as they are written.
+    """
+
+    def __init__(self, texts: Iterable[str], written: Iterable[str] = ()) -> None:
+        heads = array("Q", (head for text in texts for head in hash_text(text)))
+        heads.extend(head for head in map(read_written, written) if head is not None)
+        self._heads: Words = order_distinct(heads)
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -72,6 +82,15 @@ def hash_text(text: str) -> Iterator[int]:
     yield xxhash.xxh64_intdigest(data)
     yield xxhash.xxh3_64_intdigest(data)
     yield xxhash.xxh3_128_intdigest(data) >> 64
+
+
+def read_written(digest: str) -> int | None:
+    """The first 64 bits of a hash in hex or Base64; none for what is neither."""
+    if len(digest) in HEX_LENGTHS and HEX.fullmatch(digest):
+        return int(digest[:16], 16)
+    if len(digest.rstrip("=")) in BASE64_LENGTHS and BASE64.fullmatch(digest):
+        return next(_read_base64([digest.encode()]))
+    return None
 
 
 def _read_base64(written: Iterable[bytes]) -> Iterator[int]:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from jobs.audit.digests import Digests
+from jobs.audit.digests import Digests, read_written
 from jobs.audit.needles import SHORTEST_PHRASE, Kind, Phrases, Values
 from jobs.audit.spellings import fold, phrase_form
 from jobs.errors import UsageError
@@ -98,7 +98,7 @@ class Identifiers:
             Phrases(((Kind.CANARY, phrase_form(v)) for v in searched[Kind.CANARY]), whole_words=False),
             Values(form for value in searched[Kind.EMAIL] for form in list_addresses(value)),
             Values(form for value in searched[Kind.PHONE] for form in list_phone_numbers(value)),
-            Digests(self._list_hashed()),
+            Digests(self._list_hashed(), searched[Kind.DIGEST]),
             {kind: len(values) for kind, values in searched.items() if values},
             Counter({kind: len(v) - len(searched[kind]) for kind, v in self._values.items() if v - searched[kind]}),
         )
@@ -118,6 +118,8 @@ def is_distinctive(kind: Kind, value: str) -> bool:
         return len(NOT_A_DIGIT.sub("", value)) >= SHORTEST_PHONE
     if kind is Kind.EMAIL:
         return "@" in value
+    if kind is Kind.DIGEST:
+        return read_written(value) is not None
     form = phrase_form(value)
     has_both = any(map(str.isalpha, value)) and any(map(str.isdigit, value))
     is_number = has_both or (form.isdigit() and len(form) >= SHORTEST_PLAIN_NUMBER)

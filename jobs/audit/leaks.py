@@ -16,6 +16,7 @@ from jobs.audit.search import Finding, SearchReport, search_home
 from jobs.audit.vault_values import read_identifiers
 from jobs.lake import Lake
 
+EXPORTS: Final = "exports"
 LOG: Final = "_delta_log/"
 CURRENT: Final = "current"
 OLD: Final = "old or staged"
@@ -52,7 +53,7 @@ def audit_leaks(
         lake: the lake.
         canaries: planted texts that must not stand anywhere.
         allowed: values of the vault that may stand in published text, such as a product called like a person.
-        platforms: partners that get unkeyed hashes, which are therefore no finding in what is theirs.
+        platforms: partners that get unkeyed hashes, which are therefore no finding in their packages.
         progress: is told what is being read.
 
     Raises:
@@ -99,10 +100,5 @@ def _tell_versions(lake: Lake, findings: Iterable[Finding]) -> Iterator[Finding]
 
 
 def belongs_to(path: str, partner: str) -> bool:
-    """True for a partner's packages, and for what the ledger keeps of them in partitions of its own."""
-    zone, *folders = path.split("/")
-    if zone == "exports":
-        return folders[:1] == [partner]
-    return zone == "ledger" and any(
-        folder == f"partner={partner}" or folder.startswith(f"package_id={partner}-") for folder in folders
-    )
+    """True for a partner's packages."""
+    return path.split("/")[:2] == [EXPORTS, partner]

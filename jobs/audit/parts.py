@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from jobs.audit.spellings import decode, is_utf8
+from jobs.audit.spellings import decode_wide, is_utf8
 
 BLOCK_BYTES: Final = 1 << 20
 OVERLAP_BYTES: Final = 1 << 10
@@ -75,7 +75,7 @@ def join_values(name: str, values: Iterable[bytes]) -> Iterator[Part]:
 
 def _join(name: str, values: list[bytes]) -> Part:
     """Values as one part; each alone decides whether it is UTF-16, because others beside it may be anything."""
-    plain = [value if is_utf8(value) else b"\0".join((value, *decode(value))) for value in values]
+    plain = [value if is_utf8(value) else b"\0".join((value, *decode_wide(value))) for value in values]
     form = Form.VALUES if all(map(is_utf8, values)) else Form.BYTES
     return Part(name, b"\0".join(plain), form)
 

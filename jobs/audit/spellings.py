@@ -102,10 +102,13 @@ def decode(block: bytes) -> Iterator[bytes]:
     yield _recode(block, "utf-8")
     if not is_utf8(block) and _has_few_controls(block):
         yield from (_recode(block, encoding) for encoding in LOCAL_ENCODINGS)
-    for encoding, unit in WIDE_ENCODINGS.items():
-        for shifted in (block, block[1:]):
-            if _looks_wide(shifted, unit):
-                yield _recode(shifted, encoding)
+    yield from decode_wide(block)
+    yield from decode_wide(block[1:])
+
+
+def decode_wide(block: bytes) -> Iterator[bytes]:
+    """Bytes that look like text of two bytes a character, as UTF-8."""
+    return (_recode(block, encoding) for encoding, unit in WIDE_ENCODINGS.items() if _looks_wide(block, unit))
 
 
 def is_utf8(block: bytes) -> bool:

@@ -36,7 +36,11 @@ def read_identifiers(lake: Lake, identifiers: Identifiers) -> None:
 
 def _take_column(lake: Lake, contract: Contract, column: Column, identifiers: Identifiers) -> None:
     if column.category not in (RECORDS, *NOT_TAKEN):
-        identifiers.add(KINDS.get(column.category, Kind.OTHER), _read_distinct(lake, contract, column))
+        kind = KINDS.get(column.category, Kind.OTHER)
+        values = list(_read_distinct(lake, contract, column))
+        written = [value for value in values if kind is Kind.EMAIL and "@" not in value]
+        identifiers.add(Kind.DIGEST, written)
+        identifiers.add(kind, set(values).difference(written))
     elif column.category == RECORDS:
         kinds = {other.name: KINDS[other.category] for other in contract.columns if other.category in KINDS}
         for record in _read_distinct(lake, contract, column):

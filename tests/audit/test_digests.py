@@ -55,5 +55,11 @@ def test_the_engines_xxhash_is_found_as_it_prints_numbers(lake):
     assert DIGESTS.count(f"{row.number % 2**64:016x}".encode()) == 1
 
 
+@pytest.mark.parametrize("write", [bytes.hex, lambda hashed: base64.b64encode(hashed).decode()])
+def test_hashes_that_are_only_known_as_written_are_found(write):
+    written = write(digest(hashes.SHA256()))
+    assert Digests([], [written, "no hash"]).count(f"x {written} x".encode()) == 1
+
+
 def test_long_xxhash_is_found():
     assert DIGESTS.count(xxhash.xxh3_128_hexdigest(ADDRESS.encode()).encode()) == 1
