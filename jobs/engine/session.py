@@ -121,10 +121,14 @@ class Engine:
         for key, value in {**LOCAL_SPARK_OPTIONS, "spark.driver.memory": memory}.items():
             builder = builder.config(key, value)
         os.environ[FREE_PORT_SWITCH] = "1"
-        with warnings.catch_warnings():
-            # PySpark tries to set options of the start again on the running session, and warns for each.
-            warnings.simplefilter("ignore", UserWarning)
-            return _configure(builder.getOrCreate(), SPARK_SESSION_OPTIONS)
+        try:
+            with warnings.catch_warnings():
+                # PySpark tries to set options of the start again on the running session, and warns for each.
+                warnings.simplefilter("ignore", UserWarning)
+                return _configure(builder.getOrCreate(), SPARK_SESSION_OPTIONS)
+        finally:
+            # Left behind, it would stop Sail from running Python functions in this process.
+            del os.environ[FREE_PORT_SWITCH]
 
 
 def _is_above_debug(record: logging.LogRecord) -> bool:

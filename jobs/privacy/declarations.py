@@ -38,12 +38,13 @@ MASKED: Final = Declaration("masked text", "E-mail addresses and payment-card nu
 COUNTRY: Final = Declaration("known country", "Only codes and names that a list of countries holds are kept.")
 LISTED: Final = Declaration("one of a list", "Only values that stand in the code are kept.")
 CODE: Final = Declaration(
-    "code of a thing", "At most 64 characters of a code, without payment-card number or e-mail address."
+    "code of a thing",
+    "At most 64 characters as codes have them, no payment card and no e-mail address; digits of a phone would pass.",
 )
 MEASURE: Final = Declaration("measure", "A number of at most nine digits before the point, too short for a card.")
 TIME: Final = Declaration("time of an event", "A time that is no birthday: when a click or a parcel was seen.")
 ADULT_MONTH: Final = Declaration("coarsened to month", "The month of a majority, shared by everybody born in a month.")
-CALENDAR: Final = Declaration("calendar", "Computed from days alone.")
+CALENDAR: Final = Declaration("calendar", "Numbers of days and periods, from the calendar or a shop's settings alone.")
 
 DECLARATIONS: Final = (
     KEYED_DIGEST,

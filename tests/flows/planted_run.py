@@ -1,7 +1,7 @@
 """A process of its own that runs every flow with known keys, and shows all that can be shown of it meanwhile.
 
 ``python -m tests.flows.planted_run WORK`` runs over ``WORK/shop``. Everything is logged at debug level; every frame
-that is computed is explained; files that come and go below ``WORK`` are kept as second links in ``WORK/kept``.
+that keys are in is explained; files that come and go below ``WORK`` are kept as second links in ``WORK/kept``.
 """
 
 import logging
@@ -43,7 +43,7 @@ def keep_files(work: Path, stop: threading.Event) -> None:
 
 
 def show_plans() -> None:
-    """Print the plans of every frame before it is computed."""
+    """Print the plans of every frame that keys are in before it is computed."""
     from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.readwriter import DataFrameWriter
 
@@ -56,9 +56,9 @@ def explained(method, frame_of):
     @wraps(method)
     def call(self, *args, **kwargs):
         frame = frame_of(self)
-        print(repr(frame), frame.schema)
-        plans = frame._explain_string(extended=True)
-        print(plans, frame._explain_string(mode="formatted") if "_inner" in plans else "")
+        print(repr(frame))
+        if b"_inner" in frame._plan.to_proto(frame._session.client).SerializeToString():
+            print(frame.schema, frame._explain_string(extended=True), frame._explain_string(mode="formatted"))
         return method(self, *args, **kwargs)
 
     return call

@@ -13,10 +13,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from jobs.errors import ContractError
+from jobs.exports.packages import export_partner
+from jobs.exports.partners import PLATFORM, SHARED_KEY, load_partners
 from jobs.lake import Days, Lake
 from jobs.lake.contracts import PERSONAL_ZONES
 from jobs.lake.lineage import Risk, read_record
 from jobs.privacy import declarations
+from jobs.privacy.declarations import UNKEYED_DIGEST, declare
+from jobs.privacy.emails import PROFILES
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
 from jobs.settings import load_settings
@@ -205,6 +209,26 @@ def test_a_step_made_to_leak_fails(shop, monkeypatch, leak):
     assert shop.history(table)[0] == before
 
 
+def partner_of(shop, kind):
+    return next(partner for partner in load_partners(shop.settings.partners) if partner.kind == kind)
+
+
+def test_an_address_in_a_package_fails_it(shop, monkeypatch):
+    monkeypatch.setattr("jobs.exports.identities.ad_id", lambda text, *_: text)
+    with pytest.raises(
+        ContractError, match=r"^exports\.additions: direct identifiers .*\n- ad_id is made from vault\."
+    ):
+        export_partner(shop, partner_of(shop, SHARED_KEY), DAYS.last)
+
+
+def test_an_unkeyed_digest_goes_to_platforms_alone(shop, monkeypatch):
+    pair = PROFILES["pair"]
+    monkeypatch.setattr("jobs.exports.identities.ad_id", lambda text, *_: declare(UNKEYED_DIGEST, pair.digest(text)))
+    with pytest.raises(ContractError, match=r"- ad_id is made from .*vault\.identities\.email via unkeyed digest"):
+        export_partner(shop, partner_of(shop, SHARED_KEY), DAYS.last)
+    assert export_partner(shop, partner_of(shop, PLATFORM), DAYS.last)["identifiers"]["is_reversible"]
+
+
 def test_the_key_itself_is_no_column_of_a_table(shop, monkeypatch):
     module = importlib.import_module("jobs.conform.clicks")
     monkeypatch.setattr(module, "keyed_digest", lambda _, name: F.hex(F.col(f"_{name}_inner")))
@@ -229,6 +253,7 @@ def test_every_place_that_declares_is_known():
     assert sorted(calls("declare")) == [
         ("conform/clicks.py", "LISTED"),
         ("exports/identities.py", "UNKEYED_DIGEST"),
+        ("exports/impressions.py", "CALENDAR"),
         ("exports/members.py", "UNKEYED_DIGEST"),
         ("marts/periods.py", "CALENDAR"),
         ("marts/periods.py", "CALENDAR"),
