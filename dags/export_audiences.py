@@ -39,10 +39,10 @@ with DAG(
     @task
     def list_partners() -> list[str]:
         """Names of the partners who get a package."""
-        from jobs.exports.partners import load_partners
+        from jobs.exports.partners import find_recipients
         from jobs.settings import load_settings
 
-        return [partner.name for partner in load_partners(load_settings().partners)]
+        return [partner.name for partner in find_recipients(load_settings().partners)]
 
     exports_packages = part_task("exports.packages")
     exports_packages.expand(part=list_partners())

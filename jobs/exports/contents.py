@@ -14,7 +14,7 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.packages import ORDER, Layout, write_shards
 from jobs.privacy.choices import apply_choices
-from jobs.privacy.eligibility import REASONS, add_exclusion
+from jobs.privacy.eligibility import REASONS, add_exclusion, leave_out_small_segments
 from jobs.privacy.encryption import encrypt_file
 from jobs.privacy.shuffling import add_order
 
@@ -36,6 +36,8 @@ def judge_subjects(lake: Lake, plan: Plan) -> "DataFrame":
         minimum_segment=plan.partner.minimum_segment,
     )
     named = identities.identify(lake, judged, plan.identifiers)
+    if plan.identifiers.profile:
+        named = leave_out_small_segments(named, segments, minimum=plan.partner.minimum_segment)
     return audiences.place_in_segments(named, segments)
 
 

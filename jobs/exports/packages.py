@@ -21,7 +21,7 @@ from jobs.exports.manifests import (
     sign_manifest,
     write_manifest,
 )
-from jobs.exports.partners import PAIR, Partner, find_partner, load_partners_file
+from jobs.exports.partners import Partner, find_partner, find_recipients, load_partners_file
 from jobs.exports.plans import Plan, make_plan
 from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
@@ -39,14 +39,14 @@ def package_folder(partner: str, day: date) -> str:
     return f"exports/{partner}/{day}"
 
 
-def export_partner(lake: Lake, partner: Partner, day: date, *, rules: ExportRules | None = None) -> dict[str, Any]:
+def export_partner(lake: Lake, partner: Partner, day: date, *, rules: ExportRules) -> dict[str, Any]:
     """Build one partner's package of a day, put it in place, deliver and register it.
 
     Args:
         lake: the lake.
         partner: who gets it.
         day: the day it is of.
-        rules: the shop's rules for all partners; the defaults without them.
+        rules: the shop's rules for all partners.
 
     Returns:
         The manifest, and as ``excluded`` how many subjects each rule kept out, which the partner is not told.
@@ -58,7 +58,7 @@ def export_partner(lake: Lake, partner: Partner, day: date, *, rules: ExportRule
     """
     target = storage.join(lake.home, package_folder(partner.name, day))
     with storage.table_lock(lake.home, f"exports.{partner.name}", exclusive=True):
-        plan = make_plan(lake, partner, day, rules or ExportRules())
+        plan = make_plan(lake, partner, day, rules)
         with delivery.draft_folder(target) as draft, lake.scratch(contents.judge_subjects(lake, plan)) as judged:
             manifest = _build(lake, plan, judged.frame, draft)
             excluded = contents.count_excluded(judged.frame, plan)
@@ -78,9 +78,7 @@ def run(lake: Lake, days: Days, *, part: str | None = None) -> StepReport:
         SophiluxError: some could not be exported; the others were.
     """
     declared = load_partners_file(lake.settings.partners)
-    chosen = [partner for partner in declared.partners if partner.kind != PAIR]
-    if part is not None:
-        chosen = [find_partner(lake.settings.partners, part)]
+    chosen = find_recipients(lake.settings.partners) if part is None else [find_partner(lake.settings.partners, part)]
     rows, failed, warnings = 0, [], []
     for partner in chosen:
         try:

@@ -134,6 +134,8 @@ def _check_kind(entry: Mapping[str, Any]) -> Iterator[str]:
     for field, kinds in KINDS_OF_FIELD.items():
         if field in entry and kind not in kinds:
             yield f"{field} is for kind {' or '.join(kinds)} only, and this one's kind is {_show(kind)}"
+    if entry.get("platform") == "uid2" and entry.get("format") == "csv":
+        yield "format must be parquet for platform uid2, whose hashes may begin with +, which spreadsheets calculate"
 
 
 def _check_countries(countries: Any) -> Iterator[str]:  # noqa: ANN401

@@ -134,6 +134,15 @@ def find_partner(path: Path, name: str) -> Partner:
     raise UsageError(message)
 
 
+def find_recipients(path: Path) -> tuple[Partner, ...]:
+    """The partners of the file who get packages; those of kind pair exchange lists (``sophilux pair``).
+
+    Raises:
+        UsageError: there is no such file, or it has mistakes, which are all listed.
+    """
+    return tuple(partner for partner in load_partners(path) if partner.kind != PAIR)
+
+
 def _read(path: Path) -> Any:  # noqa: ANN401
     try:
         return read_yaml(path, "partners file")

@@ -122,6 +122,18 @@ def keep_eligible(judged: "DataFrame") -> "DataFrame":
     return judged.where(F.col(C.REASON).isNull()).drop(C.REASON)
 
 
+def leave_out_small_segments(judged: "DataFrame", segments: "DataFrame", *, minimum: int) -> "DataFrame":
+    """Judged subjects, of which further ones were left out since, with segments that became too small left out too.
+
+    Args:
+        judged: rows of :func:`add_exclusion`.
+        segments: as given to it.
+        minimum: people a country's segment must have.
+    """
+    known = judged.withColumn("_human", F.coalesce(C.CIRCLE_ID, C.PERSON_ID))
+    return _add_small_segments(known, segments, minimum).select(*judged.columns)
+
+
 def _find_erasures(requests: "DataFrame", known: "DataFrame") -> "DataFrame":
     """``_human`` and ``_asks_erasure`` (true) of whoever waits for erasure, one row each."""
     is_erasure = F.coalesce(F.col(C.KIND) == ERASE, F.lit(True))

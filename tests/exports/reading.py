@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from jobs.exports.packages import export_partner
 from jobs.exports.partners import Partner
 from jobs.lake.shards import read_shard
 from jobs.lake.types import arrow_schema
 from jobs.privacy.epochs import epoch_of
+from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.identifiers import ad_id_text
 from jobs.privacy.keyring import open_keyring, partner_purpose
 
@@ -16,9 +18,14 @@ from .conftest import DAY
 
 EUROPE = Partner("adnet-eu", ("DE", "FR"), minimum_segment=1)
 WORLD = Partner("worldads", ("all",), minimum_segment=1)
+RULES = ExportRules()
 SHARED = Partner("loyalty", ("all",), kind="shared-key", profile="google", minimum_segment=1)
 PLATFORM = Partner("bigads", ("all",), kind="platform", platform="meta", accept_reversible=True,
                    reason="the platform takes nothing else", minimum_segment=1)  # fmt: skip
+
+
+def export(lake, partner=EUROPE, day=DAY, rules=RULES) -> dict:
+    return export_partner(lake, partner, day, rules=rules)
 
 
 def folder(lake, partner=EUROPE, day=DAY) -> Path:

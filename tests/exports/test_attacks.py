@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.exports.packages import export_partner
 from jobs.lake import columns as C
 from jobs.privacy.emails import PROFILES, normalise_email
 from jobs.privacy.keyring import SUBJECT, open_keyring
@@ -15,7 +14,7 @@ from jobs.privacy.pseudonyms import key_relation, keyed_digest, subject_bucket, 
 
 from .conftest import DAY
 from .conftest import SUBJECT as COMMON
-from .reading import EUROPE, PLATFORM, WORLD, folder, make_id, read_rows
+from .reading import EUROPE, PLATFORM, WORLD, export, folder, make_id, read_rows
 
 pytestmark = [pytest.mark.slow]
 
@@ -51,8 +50,8 @@ def crowd(shared_lake):
                   for c in contract.columns]  # fmt: skip
         lake.replace(table, filled.withColumn(C.UPDATED_AT, F.lit(moment)).select(*values))
     for partner in (EUROPE, WORLD, PLATFORM):
-        export_partner(lake, partner, DAY)
-    export_partner(lake, EUROPE, NEXT_EPOCH)
+        export(lake, partner, DAY)
+    export(lake, EUROPE, NEXT_EPOCH)
     return lake
 
 
@@ -141,6 +140,6 @@ def test_the_order_of_a_package_says_nothing_of_the_lake(crowd):
 def test_shards_of_two_partners_do_not_line_up_either(crowd):
     one, other = (replace(partner, name=f"{partner.name}-sharded", shards=4) for partner in (EUROPE, WORLD))
     for partner in (one, other):
-        export_partner(crowd, partner, DAY)
+        export(crowd, partner, DAY)
     first, second = linked_positions(crowd, (one, DAY), (other, DAY))
     assert abs(np.corrcoef(first, second)[0, 1]) < FOUR_DEVIATIONS

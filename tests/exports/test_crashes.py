@@ -12,24 +12,21 @@ import pytest
 from jobs.exports import contents as package_contents
 from jobs.exports import delivery, packages
 from jobs.exports.acknowledgements import acknowledge
-from jobs.exports.packages import export_partner
 from jobs.exports.verification import verify_package
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.signatures import open_signer
 from tests.conftest import PROJECT
 
 from .conftest import DAY
-from .reading import EUROPE, contents, folder, ids
+from .reading import EUROPE, contents, export, folder, ids
 
 CHILD = """
 import importlib, sys, time
 from dataclasses import replace
 from pathlib import Path
-from jobs.exports.packages import export_partner
 from jobs.lake import Lake
 from jobs.settings import load_settings
-from tests.exports.conftest import DAY
-from tests.exports.reading import EUROPE
+from tests.exports.reading import EUROPE, export
 
 home, module, name, marker, out = sys.argv[1:]
 
@@ -40,7 +37,7 @@ def stop(*_, **__):
 setattr(importlib.import_module(module), name, stop)
 lake = Lake.open(load_settings(home))
 with lake.engine:
-    export_partner(lake, replace(EUROPE, deliver_to=f"file://{out}"), DAY)
+    export(lake, replace(EUROPE, deliver_to=f"file://{out}"))
 """
 BEFORE_ITS_PLACE = [
     ("jobs.exports.packages", "_write_manifest"),
@@ -75,7 +72,7 @@ def is_genuine(lake, place):
 
 def check_healed(lake, out):
     """After one more run everything is as if nothing had happened."""
-    export_partner(lake, replace(EUROPE, deliver_to=f"file://{out}"), DAY)
+    export(lake, replace(EUROPE, deliver_to=f"file://{out}"), DAY)
     assert is_genuine(lake, folder(lake))
     assert contents(out / str(DAY)) == contents(folder(lake))
     assert [path.name for path in folder(lake).parent.iterdir()] == [str(DAY)]
@@ -111,7 +108,7 @@ def test_killed_on_the_way_the_package_is_whole_or_absent(shop, tmp_path, module
 
 @pytest.mark.slow
 def test_a_killed_second_run_leaves_the_first_package(shop, tmp_path):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     before = contents(folder(shop))
     kill_at(shop, tmp_path, "jobs.exports.delivery", "put_in_place")
     assert contents(folder(shop)) == before
@@ -124,7 +121,7 @@ def test_a_killed_second_run_leaves_the_first_package(shop, tmp_path):
 def test_a_failure_anywhere_leaves_nothing_half_written(shop, monkeypatch, module, name):
     monkeypatch.setattr(module, name, lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export_partner(shop, EUROPE, DAY)
+        export(shop, EUROPE, DAY)
     assert list(folder(shop).parent.iterdir()) == []
     assert not list(Path(shop.home, ".scratch").iterdir())
     assert shop.count("ledger.exports") == 0

@@ -10,13 +10,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.errors import SophiluxError
 from jobs.exports import delivery
-from jobs.exports.packages import export_partner
 from jobs.exports.verification import verify_package
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.signatures import open_signer
 
 from .conftest import DAY
-from .reading import EUROPE, contents, folder
+from .reading import EUROPE, contents, export, folder
 
 PLACE = "memory://partners/adnet-eu"
 
@@ -43,14 +42,14 @@ def delivered(system, day=DAY):
 
 
 def test_a_delivered_package_is_the_one_at_home(shop, partner, memory):
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     assert delivered(memory) == contents(folder(shop))
 
 
 def test_a_second_export_replaces_the_delivered_package(shop, partner, memory):
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     memory.pipe_file(f"/partners/adnet-eu/{DAY}/additions-0007.parquet", b"of other shards")
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     assert delivered(memory) == contents(folder(shop))
 
 
@@ -61,7 +60,7 @@ def test_what_a_crashed_delivery_left_is_cleared_on_any_day(shop, partner, memor
         memory.pipe_file(f"/partners/adnet-eu/{day}/manifest.json.unfinished", b"{")
     memory.pipe_file("/partners/adnet-eu/2024-01-01/manifest.json", b"{}")
     memory.pipe_file("/partners/adnet-eu/notes/readme.txt", b"the partner's own")
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     assert delivered(memory) == contents(folder(shop))
     assert delivered(memory, half) == {}
     assert delivered(memory, "2024-01-01") == {"manifest.json": b"{}"}
@@ -79,14 +78,14 @@ def test_a_store_that_fails_now_and_then_is_tried_again(shop, partner, memory, m
         return put_file(self, source, target, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "put_file", put_sometimes)
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     assert delivered(memory) == contents(folder(shop))
     assert len(tries) == 3 * 5
 
 
 @pytest.mark.parametrize("fails_after", range(5))
 def test_a_delivery_that_ends_anywhere_leaves_no_package(shop, partner, memory, monkeypatch, fails_after):
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     with monkeypatch.context() as patch:
         sent = []
         put_file = MemoryFileSystem.put_file
@@ -99,29 +98,29 @@ def test_a_delivery_that_ends_anywhere_leaves_no_package(shop, partner, memory, 
 
         patch.setattr(MemoryFileSystem, "put_file", put_some)
         with pytest.raises(SophiluxError, match=r"could not be delivered \(ConnectionError\)") as error:
-            export_partner(shop, partner, DAY)
+            export(shop, partner, DAY)
         assert "password" not in str(error.value)
     assert len(delivered(memory)) == fails_after
     assert "manifest.json" not in delivered(memory)
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     assert delivered(memory) == contents(folder(shop))
 
 
 def test_a_package_that_could_not_be_delivered_was_not_sent(shop, partner, monkeypatch):
     monkeypatch.setattr(MemoryFileSystem, "put_file", lambda *_, **__: 1 / 0)
     with pytest.raises(SophiluxError, match="deliver_to"):
-        export_partner(shop, partner, DAY)
+        export(shop, partner, DAY)
     assert shop.count("ledger.exports") == 0
 
 
 def test_a_folder_of_this_machine_is_a_place_too(shop, tmp_path):
-    export_partner(shop, replace(EUROPE, deliver_to=f"file://{tmp_path}/out"), DAY)
+    export(shop, replace(EUROPE, deliver_to=f"file://{tmp_path}/out"), DAY)
     assert contents(tmp_path / "out" / str(DAY)) == contents(folder(shop))
 
 
 def test_an_unknown_place_is_told_in_one_line(shop):
     with pytest.raises(SophiluxError, match="could not be delivered") as error:
-        export_partner(shop, replace(EUROPE, deliver_to="carrier-pigeon://roof"), DAY)
+        export(shop, replace(EUROPE, deliver_to="carrier-pigeon://roof"), DAY)
     assert "\n" not in str(error.value)
 
 
@@ -148,8 +147,8 @@ def test_packages_are_delivered_to_s3(shop, bucket, tmp_path, monkeypatch):
     partner = replace(EUROPE, deliver_to=bucket)
     store = fsspec.filesystem("s3")
     store.pipe_file(f"partners/adnet-eu/{DAY}/left.parquet", b"of a crashed delivery")
-    export_partner(shop, partner, DAY)
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
+    export(shop, partner, DAY)
     store.invalidate_cache()
     store.get(f"partners/adnet-eu/{DAY}/", f"{tmp_path}/got/", recursive=True)
     got = Path(tmp_path, "got")

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from jobs.errors import SophiluxError, UsageError
 from jobs.exports import acknowledgements, members, packages
 from jobs.exports.acknowledgements import acknowledge
-from jobs.exports.packages import export_partner
 from jobs.lake import columns as C
 from jobs.privacy.keyring import SUBJECT, open_keyring
 from jobs.requests.choices import record_choice
 
 from .conftest import DAY, SUBJECTS, fill, fill_subjects
-from .reading import EUROPE, WORLD, contents, folder, ids, make_id, read, read_manifest
+from .reading import EUROPE, WORLD, contents, export, folder, ids, make_id, read, read_manifest
 
 DAY_TIME = datetime(2024, 3, 1, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
@@ -37,7 +36,7 @@ def opt_out(lake, *names):
 
 
 def test_nothing_is_held_before_a_package_is_acknowledged(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     assert held(shop) == set()
     assert acknowledge(shop, "adnet-eu", DAY)
     assert held(shop) == ids(shop)
@@ -47,14 +46,14 @@ def test_nothing_is_held_before_a_package_is_acknowledged(shop):
 
 def test_whoever_opts_out_is_removed_in_the_next_package_and_only_there(shop):
     first, second, third = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
     opt_out(shop, "french")
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     assert ids(shop, "removals", EUROPE, second) == {make_id(shop, "french")}
     assert ids(shop, "additions", EUROPE, second) == set()
     acknowledge(shop, "adnet-eu", second)
-    export_partner(shop, EUROPE, third)
+    export(shop, EUROPE, third)
     assert ids(shop, "removals", EUROPE, third) == ids(shop, "additions", EUROPE, third) == set()
 
 
@@ -64,20 +63,20 @@ def test_a_choice_of_one_address_removes_all_of_the_person(shop):
     record_choice(shop, "jane@shop.example", purpose="ads", is_opt_out=False, asked_at=DAY_TIME)
     (subject,) = [row["subject_id"] for row in shop.read("ledger.choices").collect()]
     fill_subjects(shop, {subject: {"person_id": "jane"}, "work-address": {"person_id": "jane"}})
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
     assert len(held(shop)) == 2
     record_choice(shop, "Jane@shop.example", purpose="ads", is_opt_out=True, asked_at=DAY_TIME + timedelta(days=1))
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     assert ids(shop, "removals", EUROPE, second) == {make_id(shop, subject), make_id(shop, "work-address")}
 
 
 def test_whoever_is_erased_is_removed(shop):
     first, second, _ = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
     fill_subjects(shop, {name: odd for name, odd in SUBJECTS.items() if name not in ("adult", "second")})
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     assert ids(shop, "removals", EUROPE, second) == {make_id(shop, "adult"), make_id(shop, "second")}
     acknowledge(shop, "adnet-eu", second)
     assert held(shop) == {make_id(shop, "french")}
@@ -85,10 +84,10 @@ def test_whoever_is_erased_is_removed(shop):
 
 def test_whoever_is_held_differently_is_told_again(shop):
     first, second, _ = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
     fill_subjects(shop, {**SUBJECTS, "second": {"person_id": "adult", "country": "FR"}})
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     assert read(shop, "additions", EUROPE, second) == [
         {"ad_id": make_id(shop, "second"), "country": "FR", "segment": "Home"}
     ]
@@ -96,10 +95,10 @@ def test_whoever_is_held_differently_is_told_again(shop):
 
 
 def test_a_new_epoch_removes_all_former_identifiers_and_adds_everybody(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     acknowledge(shop, "adnet-eu", DAY)
     former = held(shop)
-    export_partner(shop, EUROPE, NEXT)
+    export(shop, EUROPE, NEXT)
     assert ids(shop, "removals", EUROPE, NEXT) == former
     assert ids(shop, "additions", EUROPE, NEXT) == {
         make_id(shop, name, day=NEXT) for name in ("adult", "second", "french", "minor")
@@ -110,10 +109,10 @@ def test_a_new_epoch_removes_all_former_identifiers_and_adds_everybody(shop):
 
 def test_a_package_builds_on_the_last_acknowledged_one(shop):
     first, second, third = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
-    export_partner(shop, EUROPE, second)
-    export_partner(shop, EUROPE, third)
+    export(shop, EUROPE, second)
+    export(shop, EUROPE, third)
     entry = next(row for row in shop.read_records("ledger.exports") if row["day"] == first)
     manifest = read_manifest(folder(shop, EUROPE, third))
     assert manifest["follows"] == {"day": str(first), "manifest_sha256": entry["manifest_sha256"]}
@@ -126,9 +125,9 @@ def test_a_package_builds_on_the_last_acknowledged_one(shop):
 def test_what_a_superseded_package_said_is_taken_back(shop):
     """The partner may have used the superseded package, so it has to hear of whoever was in it."""
     first, second, _ = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     opt_out(shop, "french")
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     assert ids(shop, "removals", EUROPE, second) == {make_id(shop, "french")}
     acknowledge(shop, "adnet-eu", second)
     assert held(shop) == {make_id(shop, "adult"), make_id(shop, "second")}
@@ -136,18 +135,18 @@ def test_what_a_superseded_package_said_is_taken_back(shop):
 
 def test_packages_go_forward_only(shop):
     first, second, _ = SAME_QUARTER
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     with pytest.raises(UsageError, match=r"was sent the package of 2024-03-21 already \(sent\)"):
-        export_partner(shop, EUROPE, first)
+        export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", second)
     for day in (first, second):
         with pytest.raises(UsageError, match=r"2024-03-21 already \(acknowledged\)"):
-            export_partner(shop, EUROPE, day)
+            export(shop, EUROPE, day)
 
 
 @pytest.mark.parametrize("partner", ["adnet-eu", "nobody", "../adnet-eu", ""])
 def test_a_package_that_was_never_sent_is_not_acknowledged(shop, partner):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     with pytest.raises(UsageError, match="No package of 2024-04-01 was sent to"):
         acknowledge(shop, partner, NEXT)
     assert states(shop) == {DAY: "sent"}
@@ -155,14 +154,14 @@ def test_a_package_that_was_never_sent_is_not_acknowledged(shop, partner):
 
 def test_a_superseded_package_is_not_acknowledged(shop):
     first, second, _ = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, first)
+    export(shop, EUROPE, second)
     with pytest.raises(UsageError, match=r"superseded by a later one.*acknowledgement: 2024-03-21"):
         acknowledge(shop, "adnet-eu", first)
 
 
 def test_a_second_acknowledgement_changes_nothing(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     acknowledge(shop, "adnet-eu", DAY)
     before = shop.read_records("ledger.exports"), held(shop)
     assert not acknowledge(shop, "adnet-eu", DAY)
@@ -171,15 +170,15 @@ def test_a_second_acknowledgement_changes_nothing(shop):
 
 def test_partners_do_not_touch_each_others_members(shop):
     for partner in (EUROPE, WORLD):
-        export_partner(shop, partner, DAY)
+        export(shop, partner, DAY)
         acknowledge(shop, partner.name, DAY)
-    export_partner(shop, EUROPE, NEXT)
+    export(shop, EUROPE, NEXT)
     acknowledge(shop, "adnet-eu", NEXT)
     assert held(shop, WORLD) == ids(shop, "additions", WORLD)
 
 
 def test_an_acknowledgement_that_crashed_is_finished_by_the_next(shop, monkeypatch):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     with monkeypatch.context() as patch:
         patch.setattr(acknowledgements.register, "REGISTER", "no.such.table")
         patch.setattr(acknowledgements.register, "list_entries", lambda *_: entries)
@@ -191,7 +190,7 @@ def test_an_acknowledgement_that_crashed_is_finished_by_the_next(shop, monkeypat
 
 
 def test_changes_that_are_gone_cannot_be_acknowledged(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     fill(shop, "ledger.audience_changes", [])
     with pytest.raises(SophiluxError, match="told 3 changes, but the ledger still knows 0"):
         acknowledge(shop, "adnet-eu", DAY)
@@ -200,26 +199,26 @@ def test_changes_that_are_gone_cannot_be_acknowledged(shop):
 
 def test_an_export_that_crashed_before_its_register_leaves_the_last_package_to_acknowledge(shop, monkeypatch):
     first, second, third = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     opt_out(shop, "adult", "second")
     with monkeypatch.context() as patch:
         patch.setattr(packages.register, "record_sent", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            export_partner(shop, EUROPE, second)
+            export(shop, EUROPE, second)
     acknowledge(shop, "adnet-eu", first)
     assert held(shop) == ids(shop, "additions", EUROPE, first)
-    export_partner(shop, EUROPE, third)
+    export(shop, EUROPE, third)
     assert ids(shop, "removals", EUROPE, third) == {make_id(shop, "adult"), make_id(shop, "second")}
 
 
 def test_a_package_of_the_same_day_is_replaced_by_the_same_until_it_is_acknowledged(shop):
     first, second, _ = SAME_QUARTER
-    export_partner(shop, EUROPE, first)
+    export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
     opt_out(shop, "french")
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     before = contents(folder(shop, EUROPE, second))
-    export_partner(shop, EUROPE, second)
+    export(shop, EUROPE, second)
     assert contents(folder(shop, EUROPE, second)) == before
 
 

@@ -10,7 +10,6 @@ from pyarrow import parquet as pq
 
 from jobs.errors import UsageError
 from jobs.exports import packages
-from jobs.exports.packages import export_partner
 from jobs.exports.partners import Partner
 from jobs.exports.verification import verify_package
 from jobs.lake import Days
@@ -18,7 +17,7 @@ from jobs.privacy.keyring import open_keyring
 from jobs.privacy.signatures import open_signer
 
 from .conftest import DAY
-from .reading import EUROPE, WORLD, contents, folder, ids, make_id, read, read_manifest
+from .reading import EUROPE, WORLD, contents, export, folder, ids, make_id, read, read_manifest
 
 KINDS = ("additions", "removals", "app_installs", "conversions")
 
@@ -28,7 +27,7 @@ def verify(lake, partner=EUROPE, day=DAY):
 
 
 def test_only_eligible_people_are_added(shop):
-    manifest = export_partner(shop, EUROPE, DAY)
+    manifest = export(shop, EUROPE, DAY)
     found = {row["ad_id"]: (row["country"], row["segment"]) for row in read(shop, "additions")}
     assert found == {
         make_id(shop, "adult"): ("DE", "Kitchen"),
@@ -45,25 +44,25 @@ def test_only_eligible_people_are_added(shop):
 
 
 def test_segments_of_few_people_are_left_out(shop):
-    manifest = export_partner(shop, replace(EUROPE, minimum_segment=2), DAY)
+    manifest = export(shop, replace(EUROPE, minimum_segment=2), DAY)
     assert manifest["excluded"]["small_segment"] == 3
     assert read(shop, "additions") == []
 
 
 def test_someone_without_recent_clicks_has_no_segment(shop):
-    export_partner(shop, WORLD, DAY)
+    export(shop, WORLD, DAY)
     segments = {row["ad_id"]: row["segment"] for row in read(shop, "additions", WORLD)}
     assert segments[make_id(shop, "american", WORLD)] == "none"
 
 
 def test_apps_go_out_under_every_address_of_the_person(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     installs = {(row["ad_id"], row["app_id"], row["installed_on"]) for row in read(shop, "app_installs")}
     assert installs == {(make_id(shop, who), "app-1", date(2024, 1, 5)) for who in ("adult", "second")}
 
 
 def test_purchases_go_out_under_the_address_that_bought(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     sold = {(row["ad_id"], row["category"], row["revenue"]) for row in read(shop, "conversions")}
     assert sold == {
         (make_id(shop, "adult"), "Kitchen", 30),
@@ -75,23 +74,23 @@ def test_purchases_go_out_under_the_address_that_bought(shop):
 
 def test_two_partners_share_no_identifier(shop):
     for partner in (EUROPE, WORLD):
-        export_partner(shop, partner, DAY)
+        export(shop, partner, DAY)
     found = [ids(shop, "additions", partner) for partner in (EUROPE, WORLD)]
     assert [len(each) for each in found] == [3, 4]
     assert not found[0] & found[1]
 
 
 def test_a_second_run_leaves_the_same_package(shop):
-    first = export_partner(shop, EUROPE, DAY)
+    first = export(shop, EUROPE, DAY)
     before = contents(folder(shop))
-    assert export_partner(shop, EUROPE, DAY) == first
+    assert export(shop, EUROPE, DAY) == first
     assert contents(folder(shop)) == before
     assert [path.name for path in folder(shop).parent.iterdir()] == [str(DAY)]
     assert shop.count("ledger.exports") == 1
 
 
 def test_the_manifest_tells_the_truth_about_the_files(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     manifest = read_manifest(folder(shop))
     assert {path.name for path in folder(shop).iterdir()} == {*manifest["files"], "manifest.json"}
     assert (manifest["partner"], manifest["day"], manifest["kind"]) == ("adnet-eu", "2024-03-31", "opaque")
@@ -109,12 +108,12 @@ def test_the_manifest_tells_the_truth_about_the_files(shop):
 
 
 def test_a_fresh_package_verifies(shop):
-    export_partner(shop, EUROPE, DAY)
+    export(shop, EUROPE, DAY)
     assert verify(shop).failures == []
 
 
 def test_rows_are_spread_over_shards_by_their_identifier(shop):
-    export_partner(shop, replace(WORLD, shards=3), DAY)
+    export(shop, replace(WORLD, shards=3), DAY)
     manifest = read_manifest(folder(shop, WORLD))
     assert len(manifest["files"]) == 12
     for name, said in manifest["files"].items():
@@ -126,9 +125,9 @@ def test_rows_are_spread_over_shards_by_their_identifier(shop):
 
 
 def test_a_csv_package_holds_the_same_rows(shop):
-    export_partner(shop, WORLD, DAY)
+    export(shop, WORLD, DAY)
     expected = {kind: read(shop, kind, WORLD) for kind in KINDS}
-    export_partner(shop, replace(WORLD, format="csv"), DAY)
+    export(shop, replace(WORLD, format="csv"), DAY)
     assert {path.suffix for path in folder(shop, WORLD).iterdir()} == {".zst", ".json"}
     assert {kind: read(shop, kind, WORLD) for kind in KINDS} == expected
     assert verify(shop, WORLD).failures == []
@@ -137,15 +136,15 @@ def test_a_csv_package_holds_the_same_rows(shop):
 @pytest.mark.parametrize("shards", [1, 3])
 def test_slices_leave_the_same_rows_in_the_same_order(shop, monkeypatch, shards):
     partner = replace(WORLD, shards=shards)
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     expected = {kind: read(shop, kind, partner) for kind in KINDS}
     monkeypatch.setattr("jobs.lake.packages.SLICE_ROWS", 1)
-    export_partner(shop, partner, DAY)
+    export(shop, partner, DAY)
     assert {kind: read(shop, kind, partner) for kind in KINDS} == expected
 
 
 def test_nothing_in_a_package_names_a_subject(shop):
-    export_partner(shop, WORLD, DAY)
+    export(shop, WORLD, DAY)
     packed = b"".join(contents(folder(shop, WORLD)).values())
     assert not any(name in packed for name in (b"adult", b"second", b"french", b"guest"))
 
@@ -165,7 +164,7 @@ def test_every_package_is_in_the_register(shop):
 
 
 def test_the_other_partners_get_theirs_when_one_fails(shop):
-    export_partner(shop, EUROPE, date(2024, 4, 1))
+    export(shop, EUROPE, date(2024, 4, 1))
     with pytest.raises(UsageError, match=r"adnet-eu was sent the package of 2024-04-01"):
         packages.run(shop, Days.single(DAY))
     assert verify(shop, WORLD).failures == []
@@ -179,9 +178,9 @@ def test_one_partner_can_be_run_alone(shop):
 
 def test_a_partner_of_another_kind_of_exchange_gets_no_package(shop):
     with pytest.raises(UsageError, match="gets no packages, because its kind is pair"):
-        export_partner(shop, Partner("clean-room", ("all",), kind="pair"), DAY)
+        export(shop, Partner("clean-room", ("all",), kind="pair"), DAY)
 
 
 def test_an_empty_lake_gives_an_empty_package(lake):
-    assert set(export_partner(lake, EUROPE, DAY)["counts"].values()) == {0}
+    assert set(export(lake, EUROPE, DAY)["counts"].values()) == {0}
     assert verify(lake).failures == []

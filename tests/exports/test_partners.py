@@ -242,6 +242,13 @@ def test_the_schema_is_one_and_has_a_field_for_every_field_of_a_partner():
     assert {*KINDS_OF_FIELD, *NEEDED["platform"]} <= set(fields)
 
 
+def test_hashes_that_look_like_formulas_go_out_as_parquet_only():
+    platform = {"name": "dsp", "countries": ["all"], "kind": "platform", "accept_reversible": True, "reason": REASON}
+    assert find_mistakes({"partners": [{**platform, "platform": "meta", "format": "csv"}]}) == []
+    (mistake,) = find_mistakes({"partners": [{**platform, "platform": "uid2", "format": "csv"}]})
+    assert "format must be parquet for platform uid2" in mistake
+
+
 def test_a_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(UsageError, match="SOPHILUX_PARTNERS_FILE"):
         load_partners(tmp_path / "none.yaml")

@@ -16,14 +16,13 @@ from pyarrow import parquet as pq
 
 from jobs.errors import UsageError
 from jobs.exports.manifests import read_manifest, sign_manifest, write_manifest
-from jobs.exports.packages import export_partner
 from jobs.exports.verification import verify_package
 from jobs.privacy.encryption import read_identity
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.signatures import Signer, open_signer, read_public_key, write_public_key
 
 from .conftest import DAY, fill_subjects
-from .reading import EUROPE, folder
+from .reading import EUROPE, export, folder
 
 IDENTITY = pyrage.x25519.Identity.generate()
 ADDITIONS = "additions-0000.parquet"
@@ -33,9 +32,9 @@ ADDITIONS = "additions-0000.parquet"
 def made(shared_lake):
     """A small package and a small encrypted one, with the key that signed both."""
     fill_subjects(shared_lake, {"adult": {}, "french": {"country": "FR"}})
-    export_partner(shared_lake, EUROPE, DAY)
+    export(shared_lake, EUROPE, DAY)
     sealed = replace(EUROPE, name="sealed", encrypt_to=(str(IDENTITY.to_public()),))
-    export_partner(shared_lake, sealed, DAY)
+    export(shared_lake, sealed, DAY)
     signer = open_signer(open_keyring(shared_lake.settings))
     return {"plain": folder(shared_lake), "sealed": folder(shared_lake, sealed)}, signer
 

@@ -151,7 +151,7 @@ def test_a_page_that_cannot_be_written_does_not_stop_a_publication(lake, pair_ro
 
 def test_a_table_without_expectations_is_told_so(lake):
     with pytest.raises(
-        UsageError, match=r"lake\.orders has no expectations; tables that have them: marts\.also_bought"
+        UsageError, match=r"lake\.orders has no expectations; tables that have them: .*marts\.also_bought"
     ):
         gate(lake, "lake.orders")
 

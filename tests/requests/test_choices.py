@@ -3,11 +3,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from jobs.errors import UsageError
-from jobs.exports.packages import export_partner
 from jobs.exports.partners import Partner
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
 from jobs.requests.choices import CHOICES, record_choice
+from tests.exports.reading import export
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -86,4 +86,4 @@ def record_and_read(lake, address, *, is_opt_out):
 
 
 def audience_rows(lake, partner):
-    return export_partner(lake, partner, date(2026, 3, 5))["counts"]["additions"]
+    return export(lake, partner, date(2026, 3, 5))["counts"]["additions"]

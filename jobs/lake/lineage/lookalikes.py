@@ -14,21 +14,25 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.proto import Expression
 
 
+class LookalikeError(ContractError):
+    """The embedded engine would take two window functions for one."""
+
+
 def check_windows(windows: Iterable["Expression.Window"]) -> None:
     """Refuse window functions of one projection that differ only behind names given within them.
 
     Raises:
-        ContractError: says how to tell them apart.
+        LookalikeError: says how to tell them apart.
     """
     seen: dict[bytes, bytes] = {}
     for window in windows:
         printed, whole = _serialise(window, as_printed=True), _serialise(window, as_printed=False)
         if seen.setdefault(printed, whole) != whole:
             message = (
-                "Two window functions of one projection differ only behind a name given within them, and the "
+                "two window functions of one projection differ only behind a name given within them, and the "
                 "embedded engine would take them for one; give other names, or make the columns before."
             )
-            raise ContractError(message)
+            raise LookalikeError(message)
 
 
 def _serialise(window: "Expression.Window", *, as_printed: bool) -> bytes:

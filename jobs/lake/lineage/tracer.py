@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.errors import ContractError
 from jobs.lake.contracts import PERSONAL_ZONES, Contract
+from jobs.lake.lineage.lookalikes import LookalikeError
 from jobs.lake.lineage.relations import Follower
 from jobs.lake.lineage.sources import Sources
 from jobs.lake.lineage.traces import Columns, Risk, Trace, UnfollowableError
@@ -67,7 +68,8 @@ class Tracer:
             followed.
 
         Raises:
-            ContractError: names table, columns and their sources.
+            ContractError: names table, columns and their sources; or the plan has window functions that the embedded
+                engine would take for one.
         """
         is_personal = contract.zone in PERSONAL_ZONES
         try:
@@ -76,6 +78,9 @@ class Tracer:
             if is_personal:
                 return {}
             message = f"{contract.name}: its columns cannot be followed to their sources: {error}; nothing was written."
+            raise ContractError(message) from None
+        except LookalikeError as error:
+            message = f"{contract.name}: {error}"
             raise ContractError(message) from None
         highest = Risk.DIRECT if is_personal else Risk.REVERSIBLE if accepts_reversible else Risk.NONE
         leaking = {name: [str(t) for t in traces if t.risk > highest] for name, traces in lineages.items()}
