@@ -46,10 +46,11 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## Time every step on 5 M clicks: Sail, Spark, DuckDB; and identifiers a second
+bench: $(READY) ## Time the flows, identifiers, PAIR and erasure against the field
 	$(BIN)/python -m tests.bench.flows
 	$(BIN)/python -m tests.bench.identifiers
 	$(BIN)/python -m tests.bench.pair
+	$(BIN)/python -m tests.bench.erasure
 
 airflow: $(READY) ## Start Airflow with the DAGs and its UI on port 8080
 	$(BIN)/python docker/airflow_local.py
