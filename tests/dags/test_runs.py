@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from jobs.exports.partners import find_recipients
 from jobs.lake import Days, Lake
 from jobs.lake.reports import StepReport
 from jobs.privacy.keyring import open_keyring
@@ -98,6 +99,16 @@ class TestOverAGeneratedShop:
     def test_leaves_rows(self, table, states, shop):
         assert set(states.values()) == {"success"}
         assert Lake.open(shop).count(table) > 0
+
+
+    def test_every_partner_is_a_run_of_its_own(self, states, shop):
+        assert states["export_audiences"] == "success"
+        steps = {row["step"] for row in Lake.open(shop).read_records("ledger.step_runs")}
+        names = {partner.name for partner in find_recipients(shop.partners)}
+        assert names
+        assert {step for step in steps if step.startswith("exports.packages")} == {
+            f"exports.packages/{name}" for name in names
+        }
 
 
 def _announced(run):

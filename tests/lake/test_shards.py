@@ -6,7 +6,7 @@ import io
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.lake.packages import _plan_slices
@@ -33,6 +33,7 @@ def read(path, format_):
     return pa.concat_tables(read_shard(path, SCHEMA, format_)).combine_chunks()
 
 
+@settings(deadline=None)
 @given(texts=st.lists(TEXTS))
 def test_no_cell_of_a_csv_file_begins_like_a_formula_and_nothing_is_lost(texts):
     rows = table(texts)
