@@ -126,6 +126,8 @@ def test_columns_that_only_the_engine_knows_may_hold_anything(shared_lake, frame
     accounts, _ = frames
     fields = accounts.select(struct().alias("s")).select("s.*")
     assert sources(shared_lake, fields, "b") == {EMAIL, COUNTRY}
+    swapped = accounts.select("email", "country").withColumnsRenamed({"email": "country", "country": "email"})
+    assert all(traces == {EMAIL, COUNTRY} for traces in (sources(shared_lake, swapped, n) for n in swapped.columns))
     pivoted = accounts.groupBy("subject_bucket").pivot("ads_opt_out", [True]).agg(F.max("email"))
     assert EMAIL in sources(shared_lake, pivoted, "true")
 
