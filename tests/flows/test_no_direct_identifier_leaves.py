@@ -21,6 +21,7 @@ from jobs.lake.lineage import Risk, read_record
 from jobs.privacy import declarations
 from jobs.privacy.declarations import UNKEYED_DIGEST, declare
 from jobs.privacy.emails import PROFILES
+from jobs.privacy.export_rules import ExportRules
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
 from jobs.settings import load_settings
@@ -218,15 +219,17 @@ def test_an_address_in_a_package_fails_it(shop, monkeypatch):
     with pytest.raises(
         ContractError, match=r"^exports\.additions: direct identifiers .*\n- ad_id is made from vault\."
     ):
-        export_partner(shop, partner_of(shop, SHARED_KEY), DAYS.last)
+        export_partner(shop, partner_of(shop, SHARED_KEY), DAYS.last, rules=ExportRules())
 
 
 def test_an_unkeyed_digest_goes_to_platforms_alone(shop, monkeypatch):
     pair = PROFILES["pair"]
     monkeypatch.setattr("jobs.exports.identities.ad_id", lambda text, *_: declare(UNKEYED_DIGEST, pair.digest(text)))
     with pytest.raises(ContractError, match=r"- ad_id is made from .*vault\.identities\.email via unkeyed digest"):
-        export_partner(shop, partner_of(shop, SHARED_KEY), DAYS.last)
-    assert export_partner(shop, partner_of(shop, PLATFORM), DAYS.last)["identifiers"]["is_reversible"]
+        export_partner(shop, partner_of(shop, SHARED_KEY), DAYS.last, rules=ExportRules())
+    assert export_partner(shop, partner_of(shop, PLATFORM), DAYS.last, rules=ExportRules())["identifiers"][
+        "is_reversible"
+    ]
 
 
 def test_the_key_itself_is_no_column_of_a_table(shop, monkeypatch):

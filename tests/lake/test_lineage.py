@@ -187,6 +187,12 @@ def test_a_reversible_digest_goes_only_where_that_is_accepted(lake):
         lake.tracer.check(contract, subjects(lake, person_id=F.col("email")), accepts_reversible=True)
 
 
+def test_a_digest_of_a_keyed_digest_is_as_good_as_keyed(lake):
+    keyed = mark(F.sha2("email", 256), "keyed digest")
+    twice = mark(F.sha2(keyed, 256), "unkeyed digest", is_reversible=True)
+    lake.tracer.check(lake.contracts[SUBJECTS], subjects(lake, person_id=twice))
+
+
 def test_a_stored_reversible_digest_is_still_one(lake):
     held = lake.read("vault.platform_members").select(F.col("ad_id").alias("x"))
     (trace,) = lake.tracer.trace(held)["x"]
