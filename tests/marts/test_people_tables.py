@@ -1,11 +1,15 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from jobs.lake import Days
+from jobs.lake import columns as C
 from jobs.marts import recently_viewed, recommended_for_you
 from jobs.privacy.pseudonyms import BUCKETS
-from tests.marts.tables import DAY, click, fill, line, name_of, order, subject
+from tests.marts.tables import DAY, click, fill, line, name_of, order, pseudonym, subject
 
 DAYS = Days.single(DAY)
 
@@ -107,6 +111,76 @@ def test_lists_are_capped_and_steps_too(recommend):
     viewed = [neighbour("p11", f"x{n:02}", 0.5) for n in range(30)] + [neighbour("p00", "never", 1.0)]
     lists = recommend(clicks, (), [subject("s1")], viewed=viewed)
     assert lists["s1"] == [(f"x{n:02}", "also_viewed") for n in range(recommended_for_you.TOP)]
+
+
+def list_by_hand(clicks, lines, kinds, bought, viewed):
+    """The lists in plain Python: person -> [(product, reason)]."""
+    looked, weights, owned, fans = {}, {}, {(person, product) for person, product in lines}, {}
+    for minute, (person, product, action) in enumerate(clicks):
+        looked.setdefault(person, {})[product] = minute
+        key = person, product
+        weights[key] = max(weights.get(key, 0.0), recommended_for_you.ACTION_WEIGHTS[action])
+        fans.setdefault(product, set()).add(person)
+        owned |= {key} if action == "buy" else set()
+    pool = sorted(fans, key=lambda product: (-len(fans[product]), product))
+    lists = {}
+    for person, kind in kinds.items():
+        latest = sorted(looked.get(person, {}), key=lambda product: -looked[person][product])
+        sums = {}
+        for step, product in enumerate(latest[: recommended_for_you.STEPS], 1):
+            for table, neighbours in enumerate((bought, viewed)):
+                for (_, other), score in (pair for pair in neighbours.items() if pair[0][0] == product):
+                    sums.setdefault(other, [0.0, 0.0])[table] += weights[person, product] / step * score
+        shares = {other: [round(share, 9) for share in pair] for other, pair in sums.items()}
+        new = [other for other in sorted(shares, key=lambda o: (-sum(shares[o]), o)) if (person, other) not in owned]
+        own = [(o, "also_bought" if shares[o][0] >= shares[o][1] else "also_viewed") for o in new]
+        rest = [(o, "popular") for o in pool if o not in new and (person, o) not in owned]
+        lists[person] = {
+            "guest": own,
+            "willing": own + rest,
+            "opted out": [(o, "popular") for o in pool],
+            "closed": [],
+        }[kind][: recommended_for_you.TOP]
+    return {person: products for person, products in lists.items() if products}
+
+
+names, products = st.sampled_from(["s1", "s2", "s3", "s4"]), st.sampled_from("abcdefgh")
+pairs = st.dictionaries(st.tuples(products, products).filter(lambda p: p[0] != p[1]), st.sampled_from([0.1, 0.2, 0.7]))
+
+
+@given(
+    clicks=st.lists(st.tuples(names, products, st.sampled_from(["view", "cart", "buy"])), min_size=1, max_size=25),
+    lines=st.lists(st.tuples(names, products), max_size=4),
+    kinds=st.fixed_dictionaries(
+        {f"s{n}": st.sampled_from(["guest", "willing", "willing", "opted out", "closed"]) for n in range(1, 5)}
+    ),
+    bought=pairs,
+    viewed=pairs,
+)
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+def test_lists_are_those_that_a_count_by_hand_gives(recommend, clicks, lines, kinds, bought, viewed):
+    accounts = {
+        name: {"personalisation_opt_out": kind == "opted out", "closed_on": DAY if kind == "closed" else None}
+        for name, kind in kinds.items()
+        if kind != "guest"
+    }
+    old = DAY - timedelta(recommended_for_you.WINDOW_DAYS)
+    lists = recommend(
+        [click(name, product, minute, action=action) for minute, (name, product, action) in enumerate(clicks)],
+        [line(f"o{n}", product, subject=name, day=old) for n, (name, product) in enumerate(lines)],
+        [subject(name, **account) for name, account in accounts.items()],
+        bought=[neighbour(*pair, score) for pair, score in bought.items()],
+        viewed=[neighbour(*pair, score) for pair, score in viewed.items()],
+    )
+    assert lists == list_by_hand(clicks, lines, kinds, bought, viewed)
+
+
+def test_people_of_one_bucket_have_numbers_of_their_own(lake):
+    people = [(pseudonym(f"s{n}"), f"p{n % 2}") for n in range(2 * BUCKETS)]
+    rows = lake.session.createDataFrame(people + people[:9], f"{C.SUBJECT_ID} string, {C.PRODUCT_ID} string")
+    numbered = recommended_for_you.number_people(rows).collect()
+    assert len({row["_person"] for row in numbered}) == len(people)
+    assert len({(row["_person"], row[C.SUBJECT_ID]) for row in numbered}) == len(people)
 
 
 def test_nobody_is_an_empty_table_and_a_warning(lake):
