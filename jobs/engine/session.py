@@ -41,6 +41,8 @@ LOCAL_SPARK_OPTIONS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.connect.grpc.binding.address": "127.0.0.1",
 }
+SAIL_BATCH_ROWS = 32 * 1024
+"""Four times the default, because a regular expression is compiled anew for every batch."""
 # PySpark's only switch for a Connect server on a free port; without it two local Sparks collide on 15002.
 FREE_PORT_SWITCH = "SPARK_TESTING"
 REQUEST_LOGGER = "pyspark.sql.connect.logging"
@@ -90,6 +92,7 @@ class Engine:
         os.environ.setdefault("RUST_LOG", "error")
         os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] = "fair"
         os.environ["SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE"] = str(self._settings.engine_memory)
+        os.environ["SAIL_EXECUTION__BATCH_SIZE"] = str(SAIL_BATCH_ROWS)
         from pysail.spark import SparkConnectServer
 
         self._server = SparkConnectServer(ip="127.0.0.1", port=0)

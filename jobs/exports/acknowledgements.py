@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 from jobs.errors import UsageError
 from jobs.exports import members, register
+from jobs.exports.partners import PAIR
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
 
@@ -40,6 +41,9 @@ def _find_sent(entries: list[register.Entry], partner: str, day: date) -> regist
     waiting = ", ".join(str(entry[C.DAY]) for entry in entries if entry[C.STATE] == register.SENT) or "none"
     if entry is None:
         message = f"No package of {day} was sent to {partner!r}; waiting for an acknowledgement: {waiting}."
+        raise UsageError(message)
+    if entry[C.KIND] == PAIR:
+        message = f"{partner} gets whole lists, of which none builds on another; there is nothing to acknowledge."
         raise UsageError(message)
     if entry[C.STATE] == register.SUPERSEDED:
         message = (

@@ -1,5 +1,7 @@
 """The rows of a partner's package, from the lake to files in a draft."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from jobs.exports.plans import Plan
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.packages import ORDER, Layout, write_shards
+from jobs.lake.scratch import Scratch
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import REASONS, add_exclusion, leave_out_small_segments
 from jobs.privacy.encryption import encrypt_file
@@ -22,23 +25,30 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def judge_subjects(lake: Lake, plan: Plan) -> "DataFrame":
-    """All subjects with identifier, segment, and the reason that keeps them out, if any."""
+@contextmanager
+def judge_subjects(lake: Lake, plan: Plan) -> Iterator[Scratch]:
+    """All subjects with identifier, segment, and the reason that keeps them out, if any, for the length of the context.
+
+    What several later steps read is computed once: the segments, and identifiers that are made from addresses.
+    """
     subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
-    segments = audiences.find_segments(lake.read("lake.clicks"), lake.read("lake.products"), subjects, day=plan.day)
-    judged = subjects.transform(
-        add_exclusion,
-        lake.read("ledger.requests"),
-        segments,
-        rules=plan.rules,
-        day=plan.day,
-        countries=plan.partner.countries,
-        minimum_segment=plan.partner.minimum_segment,
-    )
-    named = identities.identify(lake, judged, plan.identifiers)
-    if plan.identifiers.profile:
-        named = leave_out_small_segments(named, segments, minimum=plan.partner.minimum_segment)
-    return audiences.place_in_segments(named, segments)
+    found = audiences.find_segments(lake.read("lake.clicks"), lake.read("lake.products"), subjects, day=plan.day)
+    with ExitStack() as scratches:
+        segments = scratches.enter_context(lake.scratch(found)).frame
+        judged = subjects.transform(
+            add_exclusion,
+            lake.read("ledger.requests"),
+            segments,
+            rules=plan.rules,
+            day=plan.day,
+            countries=plan.partner.countries,
+            minimum_segment=plan.partner.minimum_segment,
+        )
+        named = identities.identify(lake, judged, plan.identifiers)
+        if plan.identifiers.profile:
+            known = scratches.enter_context(lake.scratch(named)).frame
+            named = leave_out_small_segments(known, segments, minimum=plan.partner.minimum_segment)
+        yield scratches.enter_context(lake.scratch(audiences.place_in_segments(named, segments)))
 
 
 def count_excluded(judged: "DataFrame", plan: Plan) -> dict[str, int]:

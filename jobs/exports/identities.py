@@ -13,7 +13,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.errors import KeyRingError, UsageError
-from jobs.exports.partners import OPAQUE, PLATFORM, SHARED_KEY, Partner
+from jobs.exports.partners import OPAQUE, PAIR, PLATFORM, SHARED_KEY, Partner
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy.declarations import UNKEYED_DIGEST, declare
@@ -79,7 +79,10 @@ def choose_identifiers(ring: KeyRing, partner: Partner, day: date) -> Identifier
         return Identifiers(None, _find_shared_key(ring, partner.name), PROFILES[partner.profile])
     if partner.kind == PLATFORM and partner.accept_reversible and partner.reason:
         return Identifiers(None, None, PROFILES[str(partner.platform)], partner.reason)
-    message = f"{partner.name} gets no packages, because its kind is {partner.kind}; kinds with are {', '.join(KINDS)}."
+    message = (
+        f"{partner.name} gets no packages, because its kind is {partner.kind}; kinds with are {', '.join(KINDS)}. "
+        f"Lists for kind {PAIR} are made by 'sophilux pair encrypt'."
+    )
     raise UsageError(message)
 
 

@@ -59,7 +59,7 @@ def export_partner(lake: Lake, partner: Partner, day: date, *, rules: ExportRule
     target = storage.join(lake.home, package_folder(partner.name, day))
     with storage.table_lock(lake.home, f"exports.{partner.name}", exclusive=True):
         plan = make_plan(lake, partner, day, rules)
-        with delivery.draft_folder(target) as draft, lake.scratch(contents.judge_subjects(lake, plan)) as judged:
+        with delivery.draft_folder(target) as draft, contents.judge_subjects(lake, plan) as judged:
             manifest = _build(lake, plan, judged.frame, draft)
             excluded = contents.count_excluded(judged.frame, plan)
             package = delivery.put_in_place(draft, target)

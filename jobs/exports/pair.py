@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyspark.sql import functions as F
 
+from jobs.errors import UsageError
 from jobs.exports import delivery, register
 from jobs.exports.checksums import measure_file
 from jobs.exports.identities import NO_ADDRESS
@@ -28,7 +29,7 @@ from jobs.exports.manifests import (
 from jobs.exports.pair_exchange import MINIMUM_LIST
 from jobs.exports.pair_files import write_identifiers
 from jobs.exports.pair_lists import PairList, encrypt_list
-from jobs.exports.partners import Partner
+from jobs.exports.partners import PAIR, Partner
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
 from jobs.privacy.choices import apply_choices
@@ -46,7 +47,7 @@ SUFFIXES: Final = {"parquet": ".parquet", "csv": ".csv"}
 
 
 def export_list(
-    lake: Lake, partner: Partner, day: date, *, rules: ExportRules | None = None, minimum: int = MINIMUM_LIST
+    lake: Lake, partner: Partner, day: date, *, rules: ExportRules, minimum: int = MINIMUM_LIST
 ) -> dict[str, Any]:
     """Make the list of a day for a partner of kind ``pair``, put it in place, deliver and register it.
 
@@ -56,22 +57,23 @@ def export_list(
         lake: the lake.
         partner: the publisher.
         day: the day of the list; it decides which keys are used.
-        rules: the shop's rules for all partners; the defaults without them.
+        rules: the shop's rules for all partners.
         minimum: people the list must have.
 
     Returns:
         The manifest, and as ``excluded`` how many subjects each rule kept out, which the partner is not told.
 
     Raises:
-        UsageError: the partner was sent a later list.
+        UsageError: the partner was sent a later list, or packages of another kind.
         KeyRingError: there is no shared secret for the day, or a key was destroyed.
         ListTooSmallError: fewer people are eligible.
         SophiluxError: the list could not be delivered.
     """
-    rules = rules or ExportRules()
     target = storage.join(lake.home, "exports", partner.name, str(day))
     with storage.table_lock(lake.home, f"exports.{partner.name}", exclusive=True):
-        register.check_is_next(register.list_entries(lake, partner.name), partner.name, day)
+        entries = register.list_entries(lake, partner.name)
+        register.check_is_next(entries, partner.name, day)
+        _check_kind(entries, partner)
         with delivery.draft_folder(target) as draft, lake.scratch(judge(lake, partner, day, rules)) as judged:
             made = encrypt_list(lake, partner, judged.frame, day, minimum=minimum)
             manifest = _write_package(lake, partner, day, rules, made, draft)
@@ -103,6 +105,17 @@ def count_reasons(judged: "DataFrame") -> dict[str, int]:
     counted = judged.where(F.col(C.REASON).isNotNull()).groupBy(C.REASON).count().collect()
     found = {row[C.REASON]: row["count"] for row in counted}
     return {reason: found.get(reason, 0) for reason in REASONS if reason != SMALL_SEGMENT}
+
+
+def _check_kind(entries: list[register.Entry], partner: Partner) -> None:
+    """A list removes nobody from what packages of another kind told a partner, so that partner gets none."""
+    former = {entry[C.KIND] for entry in entries} - {PAIR}
+    if former:
+        message = (
+            f"{partner.name} was sent packages of kind {', '.join(sorted(former))} and is of kind {PAIR} now; "
+            "declare the new kind as a partner with a name of its own."
+        )
+        raise UsageError(message)
 
 
 def _write_package(

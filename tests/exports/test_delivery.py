@@ -1,5 +1,7 @@
 """Packages reach any place as a whole, are tried again, and leave nothing of a failed try that looks like one."""
 
+import os
+import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -155,3 +157,37 @@ def test_packages_are_delivered_to_s3(shop, bucket, tmp_path, monkeypatch):
     assert contents(got) == contents(folder(shop))
     public_key = open_signer(open_keyring(shop.settings)).public_key
     assert verify_package(got, public_key).failures == []
+
+
+def test_a_package_of_a_lake_on_s3_is_whole_or_absent(shop, bucket, tmp_path):
+    """A remote home is written through Arrow's own file system, from a draft on this machine."""
+    export(shop)
+    target = f"{bucket}/exports/{DAY}"
+    store = fsspec.filesystem("s3")
+    store.pipe_file(f"partners/adnet-eu/exports/{DAY}/left.parquet", b"of a crashed run")
+    with delivery.draft_folder(target) as draft:
+        for name, content in contents(folder(shop)).items():
+            (draft / name).write_bytes(content)
+        assert delivery.put_in_place(draft, target) == draft
+        store.invalidate_cache()
+        got = {path.rpartition("/")[2]: store.cat_file(path) for path in store.find(f"partners/adnet-eu/exports/{DAY}")}
+        assert got == contents(folder(shop))
+    assert not draft.exists()
+
+
+def test_the_draft_of_a_killed_run_is_found_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    target = "s3://bucket/exports/adnet-eu/2024-03-31"
+    with delivery.draft_folder(target) as draft:
+        assert draft.stat().st_mode & 0o777 == 0o700
+        left = draft.with_name(draft.name[:-4] + "dead")
+        left.mkdir()
+    with delivery.draft_folder(target):
+        assert not left.exists()
+
+
+def test_drafts_are_not_put_where_others_could_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"sophilux-{os.getuid()}").mkdir(mode=0o755)
+    with pytest.raises(SophiluxError, match="not a folder of yours alone"), delivery.draft_folder("s3://bucket/x"):
+        pass

@@ -12,11 +12,14 @@ from pyrage import x25519
 
 from jobs.errors import KeyRingError, UsageError
 from jobs.exports import delivery
+from jobs.exports.acknowledgements import acknowledge
+from jobs.exports.packages import export_partner
 from jobs.exports.pair import export_list
 from jobs.exports.pair_exchange import MINIMUM_LIST, ListTooSmallError
 from jobs.exports.partners import Partner
 from jobs.exports.verification import verify_package
 from jobs.privacy.commutative import derive_scalar, encrypt
+from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.match_keys import make_seed
 from jobs.privacy.pair_keys import find_own_key
@@ -30,7 +33,7 @@ SECRET = make_secret()
 
 
 def export(lake, partner=NEWS, day=DAY, minimum=3):
-    return export_list(lake, partner, day, minimum=minimum)
+    return export_list(lake, partner, day, rules=ExportRules(), minimum=minimum)
 
 
 def folder(lake, partner=NEWS, day=DAY) -> Path:
@@ -160,7 +163,7 @@ def test_a_clean_room_that_adds_the_third_layer_needs_no_shared_secret(lake):
 def test_a_small_list_is_refused_and_nothing_is_written(ready):
     assert MINIMUM_LIST == 1000
     with pytest.raises(ListTooSmallError, match=r"has 5 valid identifiers; a match needs 1,000 people in either list"):
-        export_list(ready, NEWS, DAY)
+        export_list(ready, NEWS, DAY, rules=ExportRules())
     assert not list(Path(ready.home, "exports").rglob("*.csv"))
     assert ready.count("ledger.exports") == 0
 
@@ -237,6 +240,27 @@ def test_nothing_of_a_package_shows_an_address_a_hash_of_one_a_subject_or_a_key(
     shown = [b"person", b"example", b"doe", b'"p1"', *digests, SECRET, own, derive_scalar(own)]
     spelled = [form for value in shown for form in (value, value.hex().encode(), base64.b64encode(value))]
     assert not any(form.lower() in packed.lower() for form in spelled)
+
+
+def test_the_shops_rules_hold_for_lists(ready):
+    rules = ExportRules(policy_valid_from=DAY)
+    with pytest.raises(ListTooSmallError, match="has 0 valid identifiers"):
+        export_list(ready, NEWS, DAY, rules=rules, minimum=3)
+
+
+def test_a_list_is_not_acknowledged(ready):
+    export(ready)
+    with pytest.raises(UsageError, match="gets whole lists, of which none builds on another"):
+        acknowledge(ready, NEWS.name, DAY)
+    assert ready.read_records("ledger.exports")[0]["state"] == "sent"
+
+
+def test_a_partner_who_was_sent_packages_gets_no_lists(ready):
+    opaque = Partner(NEWS.name, ("all",), minimum_segment=1)
+    export_partner(ready, opaque, DAY, rules=ExportRules())
+    with pytest.raises(UsageError, match="was sent packages of kind opaque and is of kind pair now"):
+        export(ready, day=DAY + timedelta(days=1))
+    assert not folder(ready, day=DAY + timedelta(days=1)).exists()
 
 
 def test_every_list_is_in_the_register(ready):

@@ -20,6 +20,7 @@ from jobs.exports.pair_exchange import (
     reencrypt_list,
 )
 from jobs.exports.partners import Partner
+from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import open_keyring
 
 from .conftest import DAY
@@ -43,7 +44,7 @@ def sent(lake, publisher):
     """A lake whose list of 40 people was handed to the publisher."""
     fill_people(lake, OURS)
     share(lake, publisher.shared)
-    export_list(lake, NEWS, DAY, minimum=3)
+    export_list(lake, NEWS, DAY, rules=ExportRules(), minimum=3)
     return lake
 
 
@@ -82,7 +83,7 @@ def test_three_parties_find_exactly_who_is_in_both_lists(lake, tmp_path):
     partner = Partner("neutral", ("all",), kind="pair", format="csv", third_layer="clean-room")
     publisher, clean_room = Party(), Party()
     fill_people(lake, OURS)
-    export_list(lake, partner, DAY, minimum=3)
+    export_list(lake, partner, DAY, rules=ExportRules(), minimum=3)
     ours = write_lines(
         tmp_path / "ours.csv", publisher.reencrypt(clean_room.reencrypt(our_list(lake, partner=partner)))
     )
@@ -208,7 +209,7 @@ def test_the_order_of_their_list_does_not_show_in_ours(sent, publisher, tmp_path
 def test_a_list_below_the_minimum_is_refused(lake, publisher, tmp_path, ours, theirs):
     fill_people(lake, ours)
     share(lake, publisher.shared)
-    export_list(lake, NEWS, DAY, minimum=1)
+    export_list(lake, NEWS, DAY, rules=ExportRules(), minimum=1)
     with pytest.raises(ListTooSmallError, match="has 2 valid identifiers; a match needs 3 people in either list"):
         run_match(lake, publisher, tmp_path, theirs=list_of(publisher, theirs))
     assert not (tmp_path / "activate.csv").exists()
@@ -242,7 +243,7 @@ def test_rates_are_told_once_for_all_lists_under_the_same_keys(sent, publisher, 
     first, _ = run_match(sent, publisher, tmp_path)
     later = DAY + timedelta(days=3)
     fill_people(sent, range(39))
-    export_list(sent, NEWS, later, minimum=3)
+    export_list(sent, NEWS, later, rules=ExportRules(), minimum=3)
     again, handed_over = run_match(sent, publisher, tmp_path, day=later)
     assert len(handed_over) == len(BOTH) - 1
     assert (again.own_rate, again.their_rate, again.told_for) == (first.own_rate, first.their_rate, DAY)
@@ -254,7 +255,7 @@ def test_new_keys_let_rates_be_told_anew(sent, publisher, tmp_path):
     publisher.shared = make_secret()
     share(sent, publisher.shared, first=later)
     fill_people(sent, range(20, 40))
-    export_list(sent, NEWS, later, minimum=3)
+    export_list(sent, NEWS, later, rules=ExportRules(), minimum=3)
     found, _ = run_match(sent, publisher, tmp_path, day=later)
     assert (found.own_rate, found.their_rate, found.told_for) == ("50%", "33%", later)
     told = sent.read_records("ledger.pair_matches")
