@@ -177,8 +177,7 @@ def _swap(table: "DeltaTable", staged: Staged, replaced: Collection[TableFile]) 
 
     column, now = staged.contract.partition_column, int(time.time() * 1000)
     removals = [
-        RemoveAction(file.path, True, now, file.size, {column: file.partition} if column else {})
-        for file in replaced
+        RemoveAction(file.path, True, now, file.size, {column: file.partition} if column else {}) for file in replaced
     ]
     table.create_write_transaction(
         [*_additions(staged), *removals],

@@ -1,7 +1,8 @@
 """Time the click flow on both engines and against DuckDB: ``make bench``.
 
 One generated shop, three contestants one after the other, each in a process of its own. Seconds are of the step alone
-(the start of the engine is told apart); peak memory is that of the process and its children while the step ran.
+(the start of the engine is told apart); processor seconds and peak memory are those of the process and its children
+while the step ran. Where other work shares the machine, compare the processor seconds.
 ``BENCH_EVENTS`` sets another number of clicks; ``BENCH_SKIP=spark`` leaves a contestant out.
 """
 
@@ -57,14 +58,22 @@ def peak_memory() -> Iterator[list[int]]:
         sampler.join()
 
 
+def processor_seconds() -> float:
+    """Seconds that processors worked for this process and its children so far."""
+    me = psutil.Process()
+    times = [process.cpu_times() for process in [me, *me.children(recursive=True)]]
+    return sum(time.user + time.system for time in times)
+
+
 def measure(name: str, work: Callable[[], object]) -> None:
-    """Print one JSON line with the seconds and the peak memory of some work."""
+    """Print one JSON line with the seconds, processor seconds and peak memory of some work."""
     with peak_memory() as peak:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), processor_seconds()
         work()
-        seconds = time.perf_counter() - started
-    print(json.dumps({"step": name, "seconds": round(seconds, 2), "peak_gb": round(peak[0] / 2**30, 2)}), flush=True)
-    print(f"  {name:28}{seconds:8.1f} s{peak[0] / 2**30:7.2f} GB", file=sys.stderr, flush=True)
+        seconds, processor = time.perf_counter() - started, processor_seconds() - worked
+    figures = {"seconds": round(seconds, 2), "cpu": round(processor, 2), "peak_gb": round(peak[0] / 2**30, 2)}
+    print(json.dumps({"step": name, **figures}), flush=True)
+    print(f"  {name:28}{seconds:8.1f} s{processor:8.1f} cpu{peak[0] / 2**30:7.2f} GB", file=sys.stderr, flush=True)
 
 
 def run_engine(settings: Settings) -> None:
@@ -118,19 +127,22 @@ def run_contestant(contestant: str, home: Path) -> dict[str, dict[str, float]]:
 def print_table(results: dict[str, dict[str, dict[str, float]]]) -> None:
     """Steps down, contestants across, and the ratios of the steps that all of them ran."""
     names = list(results)
-    print(f"\n{'step':28}" + "".join(f"{name + ' s':>10}{'GB':>7}" for name in names))
+    print(f"\n{'step':28}" + "".join(f"{name + ' s':>10}{'cpu':>9}{'GB':>7}" for name in names))
     for step in ("start", *STEPS, *OTHER_STEPS):
         cells = [results[name].get(step) for name in names]
         row = "".join(
-            f"{cell['seconds']:>10.2f}{cell['peak_gb']:>7.2f}" if cell else f"{'-':>10}{'-':>7}" for cell in cells
+            f"{cell['seconds']:>10.2f}{cell['cpu']:>9.2f}{cell['peak_gb']:>7.2f}"
+            if cell
+            else f"{'-':>10}{'-':>9}{'-':>7}"
+            for cell in cells
         )
         print(f"{step:28}{row}")
-    totals = {name: sum(results[name][step]["seconds"] for step in STEPS) for name in names}
-    print(f"{'the first four':28}" + "".join(f"{totals[name]:>10.2f}{'':>7}" for name in names))
-    if "spark" in totals:
-        print(f"Spark / Sail: {totals['spark'] / totals['sail']:.2f}")
-    if "duckdb" in totals:
-        print(f"Sail / DuckDB: {totals['sail'] / totals['duckdb']:.2f}")
+    totals = {name: [sum(results[name][step][key] for step in STEPS) for key in ("seconds", "cpu")] for name in names}
+    print(f"{'the first four':28}" + "".join(f"{s:>10.2f}{cpu:>9.2f}{'':>7}" for s, cpu in totals.values()))
+    for one, other in (("spark", "sail"), ("sail", "duckdb")):
+        if one in totals and other in totals:
+            seconds, cpu = (mine / theirs for mine, theirs in zip(totals[one], totals[other], strict=True))
+            print(f"{one} / {other}: {seconds:.2f} of seconds, {cpu:.2f} of processor seconds")
     print(EXPECTED)
 
 

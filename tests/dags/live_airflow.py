@@ -70,13 +70,14 @@ class LiveAirflow:
         self._wait(found, seconds, "the DAGs to show")
 
     def wait_for_success(self, dag_id: str, day: date, seconds: float) -> dict:
-        """The run of that day, once it succeeded; a failed one ends the wait at once."""
+        """The first run of that day to end, once it succeeded; a failed one ends the wait at once."""
         runs: list[dict] = []
 
         def ended() -> bool:
             found = self.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]
-            runs[:] = [run for run in found if run["partition_key"] == str(day)]
-            return any(run["state"] in ("success", "failed") for run in runs)
+            of_day = [run for run in found if run["partition_key"] == str(day)]
+            runs[:] = [run for run in of_day if run["state"] in ("success", "failed")]
+            return bool(runs)
 
         self._wait(ended, seconds, f"{dag_id} of {day}")
         assert runs[0]["state"] == "success", f"{dag_id} {runs[0]['state']}:\n{self.tail()}"

@@ -100,7 +100,6 @@ class TestOverAGeneratedShop:
         assert set(states.values()) == {"success"}
         assert Lake.open(shop).count(table) > 0
 
-
     def test_every_partner_is_a_run_of_its_own(self, states, shop):
         assert states["export_audiences"] == "success"
         steps = {row["step"] for row in Lake.open(shop).read_records("ledger.step_runs")}

@@ -89,8 +89,8 @@ def test_no_card_and_no_address_is_left_in_a_published_zone(demo):
     for mask, field, number in (
         ("card", "search_text", planted.cards_in_searches),
         ("email", "search_text", planted.emails_in_searches),
-        ("card", "page_path", sum('/pay/4000' in line for line in lines)),
-        ("email", "page_path", sum('/newsletter/' in line for line in lines)),
+        ("card", "page_path", sum("/pay/4000" in line for line in lines)),
+        ("email", "page_path", sum("/newsletter/" in line for line in lines)),
     ):
         assert count(lake, "lake.clicks", f"{field} like '%[{mask}]%'") == number > 0, (mask, field)
     cards = find_cards(lines)
