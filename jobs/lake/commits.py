@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import CommitConflictError
+from jobs.lake import evolution
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.staging import Staged
 
@@ -34,11 +35,15 @@ class TableFile:
 
 
 def open_table(contract: Contract, location: str) -> "DeltaTable":
-    """The Delta table at a location, created empty when there is none."""
+    """The Delta table at a location, created empty when there is none, with all columns of its contract.
+
+    Raises:
+        ContractError: a column of the table has another type than the contract gives it.
+    """
     from deltalake import DeltaTable
 
     if DeltaTable.is_deltatable(location):
-        return DeltaTable(location)
+        return evolution.add_columns(DeltaTable(location), contract)
     partition_by = [contract.partition_column] if contract.partition_column else None
     return DeltaTable.create(
         location,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.engine import Engine
 from jobs.errors import CommitConflictError, ContractError, SophiluxError
-from jobs.lake import commits, staging, storage
+from jobs.lake import commits, evolution, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
 from jobs.lake.days import Days
 from jobs.lake.lineage import Tracer, write_record
@@ -81,10 +81,22 @@ class Lake:
         if not self.exists(table):
             return self.empty(table)
         contract = self.contracts[table]
-        rows = self.session.read.format("delta").load(self.location(table)).select(*contract.column_names)
+        rows = self._load(contract)
         if days is None or contract.partition_column is None:
             return rows
         return rows.where(rows[contract.partition_column].between(days.first, days.last))
+
+    def _load(self, contract: Contract) -> "DataFrame":
+        """All rows in the contract's columns; a column the table was written without is null."""
+        from deltalake import DeltaTable
+        from pyspark.sql import functions as F
+
+        location = self.location(contract.name)
+        rows = self.session.read.format("delta").load(location)
+        missing = evolution.find_missing(DeltaTable(location), contract)
+        if missing:
+            rows = rows.withColumns({column.name: F.lit(None).cast(column.type) for column in missing})
+        return rows.select(*contract.column_names)
 
     def stage(self, table: str, rows: "DataFrame") -> Staged:
         """Write rows as files that belong to no version of the table yet.
@@ -235,7 +247,7 @@ class Lake:
         files = SubTreeFileSystem(path, system)
         chosen = [(partition, "in", sorted(partitions))] if partition and partitions is not None else None
         found = DeltaTable(self.location(table)).to_pyarrow_table(partitions=chosen, filesystem=files)
-        rows: list[dict[str, Any]] = found.to_pylist()
+        rows: list[dict[str, Any]] = evolution.fill_missing(found, self.contracts[table]).to_pylist()
         return rows
 
     def current_files(self, table: str, partitions: Collection[str] | None = None) -> frozenset[str]:
