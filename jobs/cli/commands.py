@@ -1,6 +1,20 @@
 """The command line ``sophilux``; engines are loaded by the commands that need one, so that ``--help`` is fast."""
 
-from jobs.cli import audit, budgets, exports, identify, keys, lineage, pair, requests, retention, runs, shops, tables
+from jobs.cli import (
+    audit,
+    budgets,
+    exports,
+    holds,
+    identify,
+    keys,
+    lineage,
+    pair,
+    requests,
+    retention,
+    runs,
+    shops,
+    tables,
+)
 from jobs.cli.app import app
 
 __all__ = [
@@ -8,6 +22,7 @@ __all__ = [
     "audit",
     "budgets",
     "exports",
+    "holds",
     "identify",
     "keys",
     "lineage",

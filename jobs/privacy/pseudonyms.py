@@ -23,6 +23,7 @@ INNER_PAD: Final = 0x36
 OUTER_PAD: Final = 0x5C
 DIGITS: Final = 32
 BUCKETS: Final = 256
+ENGINE_SEED: Final = 42
 PSEUDONYMOUS: Final = ("lake.clicks", "vault.identities", "ledger.choices")
 
 
@@ -54,6 +55,13 @@ def subject_bucket(subject_id: "Column") -> "Column":
     """Number from 0 to 255 that files are clustered by; null stays null."""
     bucket = F.pmod(F.xxhash64(subject_id), F.lit(BUCKETS)).cast("int")
     return F.when(subject_id.isNotNull(), bucket)
+
+
+def bucket_of(subject_id: str) -> int:
+    """:func:`subject_bucket` of one pseudonym."""
+    import xxhash
+
+    return xxhash.xxh64_intdigest(subject_id.encode(), ENGINE_SEED) % BUCKETS
 
 
 def with_keys(rows: "DataFrame", keys: "DataFrame") -> "DataFrame":
