@@ -53,7 +53,7 @@ def encrypt(partner: PartnerName, day: Day, home: Home = None) -> None:
     """Encrypt our list of a day for the publisher, as its package of that day."""
     with open_lake(home) as lake:
         from jobs.exports.manifests import LIST
-        from jobs.exports.pair import export_list
+        from jobs.exports.pair.packages import export_list
         from jobs.exports.partners import load_eligibility
         from jobs.runner import check_past
 
@@ -70,7 +70,7 @@ def encrypt(partner: PartnerName, day: Day, home: Home = None) -> None:
 def reencrypt(partner: PartnerName, day: Day, theirs: Theirs, out: Out, home: Home = None) -> None:
     """Put our layer on the publisher's list; hand the result back, and keep it with its note for the match."""
     with open_lake(home) as lake:
-        from jobs.exports.pair_exchange import reencrypt_list
+        from jobs.exports.pair.exchange import reencrypt_list
 
         _check_partner(lake, partner)
         with working(f"re-encrypting {theirs}"):
@@ -91,7 +91,7 @@ def match(
 ) -> None:
     """Match both lists under all three layers; write the publisher's identifiers for activation, tell match rates."""
     with open_lake(home) as lake:
-        from jobs.exports.pair_exchange import match_lists
+        from jobs.exports.pair.exchange import match_lists
 
         _check_partner(lake, partner)
         with working("matching"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.exports.manifests import LIST
-from jobs.exports.pair_files import check_list
+from jobs.exports.pair.files import check_list
 from jobs.lake.shards import read_shard
 from jobs.lake.types import arrow_schema
 

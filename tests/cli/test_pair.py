@@ -10,8 +10,8 @@ from jobs.cli.commands import app
 from jobs.lake import Lake
 from jobs.settings import load_settings
 from tests.exports.conftest import DAY
+from tests.exports.pair.publisher import Party, make_secret, read_lines, write_lines
 from tests.exports.people import SCOPE_START, fill_people, name_address
-from tests.exports.publisher import Party, make_secret, read_lines, write_lines
 
 PEOPLE = range(1100)
 THEIRS = range(700, 1800)

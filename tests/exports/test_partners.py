@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from pyrage import x25519
 
 from jobs.errors import UsageError
-from jobs.exports.partner_checks import KINDS_OF_FIELD, NEEDED, SCHEMA_FILE, find_mistakes
 from jobs.exports.partners import Partner, find_partner, load_eligibility, load_partners, load_partners_file
+from jobs.exports.partners.checks import KINDS_OF_FIELD, NEEDED, SCHEMA_FILE, find_mistakes
 from jobs.privacy.export_rules import ExportRules
 
 RECIPIENT = str(x25519.Identity.generate().to_public())

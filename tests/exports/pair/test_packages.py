@@ -14,8 +14,8 @@ from jobs.errors import KeyRingError, UsageError
 from jobs.exports import delivery
 from jobs.exports.acknowledgements import acknowledge
 from jobs.exports.packages import export_partner
-from jobs.exports.pair import export_list
-from jobs.exports.pair_exchange import MINIMUM_LIST, ListTooSmallError
+from jobs.exports.pair.exchange import MINIMUM_LIST, ListTooSmallError
+from jobs.exports.pair.packages import export_list
 from jobs.exports.partners import Partner
 from jobs.exports.verification import verify_package
 from jobs.privacy.commutative import derive_scalar, encrypt
@@ -24,9 +24,9 @@ from jobs.privacy.keyring import open_keyring
 from jobs.privacy.match_keys import make_seed
 from jobs.privacy.pair_keys import find_own_key
 from jobs.privacy.signatures import open_signer
+from tests.exports.conftest import DAY
+from tests.exports.people import NEWS, SCOPE_START, fill_people, name_address, share
 
-from .conftest import DAY
-from .people import NEWS, SCOPE_START, fill_people, name_address, share
 from .publisher import digest, make_secret, read_lines
 
 SECRET = make_secret()

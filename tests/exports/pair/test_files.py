@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import SourceError, UsageError
-from jobs.exports import pair_files
-from jobs.exports.pair_files import IdentifierFile, check_list, gather, intersect, write_identifiers
+from jobs.exports.pair import files as pair_files
+from jobs.exports.pair.files import IdentifierFile, check_list, gather, intersect, write_identifiers
 
 NAMES = ("a.csv", "a.txt", "a.csv.zst", "a.csv.gz", "a.parquet")
 points = st.sets(st.binary(min_size=32, max_size=32), max_size=20)

@@ -13,7 +13,7 @@
         profile: google
 
 ``partners.schema.json`` beside this file names every key; what a schema cannot say is in
-:mod:`jobs.exports.partner_checks`. Every mistake is told at once.
+:mod:`jobs.exports.partners.checks`. Every mistake is told at once.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from jobs.errors import UsageError
-from jobs.exports.partner_checks import find_mistakes
-from jobs.exports.strict_yaml import read_yaml
+from jobs.exports.partners.checks import find_mistakes
+from jobs.exports.partners.strict_yaml import read_yaml
 from jobs.privacy.export_rules import ExportRules
 
 OPAQUE: Final = "opaque"

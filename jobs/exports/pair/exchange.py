@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.errors import SophiluxError, UsageError
-from jobs.exports.pair_files import REPEATED, IdentifierFile, as_array, check_name, gather, intersect, write_identifiers
+from jobs.exports.pair.files import REPEATED, IdentifierFile, as_array, check_name, gather, intersect, write_identifiers
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
 from jobs.privacy.commutative import Encrypted, check_batches, derive_scalar, invert_scalar, reencrypt_batches
@@ -28,7 +28,7 @@ from jobs.privacy.pair_keys import find_own_key, find_scope
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from jobs.exports.pair_files import Points
+    from jobs.exports.pair.files import Points
 
 PROTOCOL: Final = "IAB Tech Lab PAIR 1.1"
 MATCHES: Final = "ledger.pair_matches"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pyspark.sql import functions as F
 
 from jobs.exports.identities import Identifiers, find_addresses
-from jobs.exports.pair_exchange import MINIMUM_LIST, PROTOCOL, check_size
-from jobs.exports.pair_files import gather
+from jobs.exports.pair.exchange import MINIMUM_LIST, PROTOCOL, check_size
+from jobs.exports.pair.files import gather
 from jobs.exports.partners import CLEAN_ROOM, Partner
 from jobs.lake import Lake
 from jobs.lake import columns as C
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
-    from jobs.exports.pair_files import Points
+    from jobs.exports.pair.files import Points
 
 PROFILE: Final = PROFILES["pair"]
 SEED: Final = "_seed"

@@ -1,7 +1,7 @@
 """Packages for partners of kind ``pair``: one whole list of encrypted identifiers, with a signed manifest.
 
 The list goes to the publisher's clean room, which adds its layer and matches; what we do with the publisher's list is
-in :mod:`jobs.exports.pair_exchange`.
+in :mod:`jobs.exports.pair.exchange`.
 """
 
 import json
@@ -26,9 +26,9 @@ from jobs.exports.manifests import (
     sign_manifest,
     write_manifest,
 )
-from jobs.exports.pair_exchange import MINIMUM_LIST
-from jobs.exports.pair_files import write_identifiers
-from jobs.exports.pair_lists import PairList, encrypt_list
+from jobs.exports.pair.exchange import MINIMUM_LIST
+from jobs.exports.pair.files import write_identifiers
+from jobs.exports.pair.lists import PairList, encrypt_list
 from jobs.exports.partners import PAIR, Partner
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import KeyRingError, SophiluxError, UsageError
-from jobs.exports.pair import export_list
-from jobs.exports.pair_exchange import (
+from jobs.exports.pair.exchange import (
     MINIMUM_LIST,
     ListTooSmallError,
     check_size,
@@ -19,12 +18,13 @@ from jobs.exports.pair_exchange import (
     match_lists,
     reencrypt_list,
 )
+from jobs.exports.pair.packages import export_list
 from jobs.exports.partners import Partner
 from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import open_keyring
+from tests.exports.conftest import DAY
+from tests.exports.people import NEWS, SCOPE_START, fill_people, name_address, share
 
-from .conftest import DAY
-from .people import NEWS, SCOPE_START, fill_people, name_address, share
 from .publisher import Party, make_secret, read_lines, write_lines
 
 OURS = range(40)
