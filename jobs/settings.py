@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     keyring_kms_key: str | None = Field(None, description="Id, ARN or alias of the KMS key that seals the ring's file.")
     partners_file: str | None = None
     budgets_file: str | None = Field(None, description="What may be spent on releases about people; else our own.")
+    holidays_file: str | None = Field(None, description="Days that are no working days; else weekends only.")
     sources_root: str | None = None
 
     @field_validator("home")
@@ -94,6 +95,11 @@ class Settings(BaseSettings):
     def budgets(self) -> Path | None:
         """File of privacy budgets; none takes the one that comes with the program."""
         return Path(self.budgets_file).expanduser() if self.budgets_file else None
+
+    @property
+    def holidays(self) -> Path | None:
+        """File of holidays; none knows weekends only."""
+        return Path(self.holidays_file).expanduser() if self.holidays_file else None
 
     @property
     def engine_memory(self) -> int:

@@ -1,7 +1,5 @@
 """Commands for the key ring; none of them ever prints a secret."""
 
-import os
-import pwd
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from jobs.cli.account import name_account
 from jobs.cli.app import Form, Home, app, parse_day
 from jobs.cli.lake import open_lake
 from jobs.cli.output import Format, print_rows
@@ -216,15 +215,7 @@ def _to_row(entry: "KeyEntry", state: str) -> dict[str, Any]:
 def _record(lake: "Lake", ring: "KeyRing") -> None:
     from jobs.privacy.key_events import record_keys
 
-    record_keys(lake, ring.entries(), by=_name_account())
-
-
-def _name_account() -> str:
-    """The account of whoever runs the command; its number where it has no name, as in a container."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    record_keys(lake, ring.entries(), by=name_account())
 
 
 def _read_text(key_file: str) -> str:

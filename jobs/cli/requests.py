@@ -1,32 +1,205 @@
-"""Commands for what customers ask for."""
+"""Commands for what people ask for about their data: access, erasure, correction, opt-out and opt-in."""
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from jobs.cli.app import Home, app
+from jobs.cli.account import name_account
+from jobs.cli.app import Form, Home, app
 from jobs.cli.lake import open_lake
+from jobs.cli.output import Format, print_rows, working
 from jobs.errors import UsageError
 
-WISHES: Final = {"opt-out": True, "opt-in": False}
+if TYPE_CHECKING:
+    from jobs.privacy.keyring import Key
+    from jobs.requests.opening import Opened
+    from jobs.requests.wishes import Wish
+
+request = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(request, name="request", epilog="Example: sophilux request new access --email -")
+
+LISTED: Final = ("request", "kind", "state", "received", "due", "days left", "approved")
+STANDARD_INPUT: Final = "-"
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="'sophilux request list' lists them.")]
 
 
-@app.command(epilog="Example: sophilux request opt-out --email -")
-def request(
-    wish: Annotated[str, typer.Argument(metavar="WISH", help="opt-out or opt-in.")],
-    email: Annotated[str, typer.Option(help="The address the person wrote with; - reads it from standard input.")],
-    purpose: Annotated[str, typer.Option(help="ads or personalisation.")] = "ads",
+@request.callback()
+def describe() -> None:
+    """Record and serve what people ask for about their data; due within 15 working days."""
+
+
+@request.command(epilog="Example: sophilux request new correct --email - --set phone='+49 30 1234567'")
+def new(
+    kind: Annotated[
+        str | None, typer.Argument(help="access, erase, correct, opt-out or opt-in; with --from-file of rows without.")
+    ] = None,
+    email: Annotated[
+        str | None, typer.Option(help="The address the person wrote with; - reads it from standard input.")
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="Of opt-out and opt-in: ads (as long as nothing is said) or personalisation.")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Of correct: a new value; may be repeated.")
+    ] = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option(help="CSV with a header or JSON Lines: email, kind, purpose, and fields to correct; - reads it."),
+    ] = None,
     home: Home = None,
 ) -> None:
-    """Record what a person asks for; it holds for all their addresses from the next export and marts on."""
-    if wish not in WISHES:
-        message = f"There is no request {wish!r}; there are {', '.join(WISHES)}."
+    """Record requests. Opt-outs and opt-ins hold at once; of a file with mistakes nothing is recorded."""
+    if (email is None) == (from_file is None):
+        message = "Give either --email or --from-file."
         raise UsageError(message)
+    now = datetime.now(UTC)
     with open_lake(home) as lake:
-        from jobs.requests.choices import record_choice
+        from jobs.privacy.subject_ids import find_subject_key
+        from jobs.requests.opening import open_requests
+        from jobs.requests.serving import serve_choices
 
-        address = sys.stdin.readline().strip() if email == "-" else email
-        known = record_choice(lake, address, purpose=purpose, is_opt_out=WISHES[wish], asked_at=datetime.now(UTC))
-    typer.echo("Recorded." if known else "Recorded, though no account with this address is known yet.")
+        key = find_subject_key(lake)
+        if from_file is None:
+            wishes = [_read_wish(kind, str(email), purpose, values or [], key)]
+        else:
+            wishes = _read_file(kind, purpose, values, from_file, key)
+        with working("recording"):
+            opened = open_requests(lake, wishes, now=now, by=name_account())
+            serve_choices(lake, opened, now=now, by=name_account())
+    _tell_opened(opened)
+
+
+@request.command("list", epilog="Example: sophilux request list --all --format csv")
+def list_requests(
+    all_: Annotated[bool, typer.Option("--all", help="Answered ones too.")] = False,
+    home: Home = None,
+    format_: Form = Format.TABLE,
+) -> None:
+    """List requests that are not answered, the most urgent first."""
+    with open_lake(home) as lake:
+        from jobs.lake import columns as C
+        from jobs.privacy import request_ledger as ledger
+        from jobs.privacy.calendars import load_calendar
+
+        calendar, today = load_calendar(lake.settings.holidays), datetime.now(UTC).date()
+        found = [row for row in ledger.read_requests(lake) if all_ or row[C.ANSWERED_AT] is None]
+        rows = [
+            {
+                "request": row[C.REQUEST_ID],
+                "kind": row[C.KIND],
+                "state": row[C.STATE],
+                "received": row[C.RECEIVED_AT],
+                "due": row[C.DUE_ON],
+                "days left": None if row[C.ANSWERED_AT] else calendar.count_left(today, row[C.DUE_ON]),
+                "approved": row[C.APPROVED_AT] is not None if row[C.KIND] == ledger.ERASE else None,
+            }
+            for row in sorted(found, key=lambda row: (row[C.DUE_ON], row[C.RECEIVED_AT]))
+        ]
+    print_rows(rows, LISTED, format_)
+
+
+@request.command(epilog="Example: sophilux request show bcdfghjkmn")
+def show(
+    request_id: Annotated[str, typer.Argument(metavar="ID", help="'sophilux request list' lists them.")],
+    home: Home = None,
+    format_: Form = Format.TABLE,
+) -> None:
+    """Show what happened to a request, and what the person is told."""
+    with open_lake(home) as lake:
+        from jobs.lake import columns as C
+        from jobs.privacy import request_ledger as ledger
+        from jobs.requests.texts import tell_answer
+
+        (found,) = ledger.find_requests(lake, [request_id])
+        events = ledger.read_events(lake, request_id)
+    shown = [{name: row[name] for name in (C.AT, C.EVENT, C.STATE, C.BY, C.DETAIL)} for row in events]
+    print_rows(shown, (C.AT, C.EVENT, C.STATE, C.BY, C.DETAIL), format_)
+    if format_ is Format.TABLE:
+        typer.echo(
+            f"\n{found[C.KIND]}, {found[C.STATE]}, received {found[C.RECEIVED_AT]:%F %T} UTC, due {found[C.DUE_ON]}."
+            f"\nThe person is told: {tell_answer(found)}"
+        )
+
+
+@request.command(epilog="Example: sophilux request approve bcdfghjkmn")
+def approve(request_ids: Ids, home: Home = None) -> None:
+    """Agree that requests to erase are carried out by the next run of serve_requests."""
+    with open_lake(home) as lake:
+        from jobs.privacy import request_ledger as ledger
+
+        done = ledger.approve(lake, request_ids, now=datetime.now(UTC), by=name_account())
+    typer.echo(f"{len(done):,} approved.")
+
+
+@request.command(epilog="Example: sophilux request refuse bcdfghjkmn --reason identity")
+def refuse(
+    request_ids: Ids,
+    reason: Annotated[
+        str, typer.Option(help="What the person is told: a text, or one of the words that --help lists.")
+    ],
+    home: Home = None,
+) -> None:
+    """Refuse requests; the reason is identity, unfounded, excessive, others, law, or a text that the person is told."""
+    with open_lake(home) as lake:
+        from jobs.requests.refusing import refuse_requests
+
+        done = refuse_requests(lake, request_ids, reason=reason, now=datetime.now(UTC), by=name_account())
+    typer.echo(f"{len(done):,} refused.")
+
+
+def _read_wish(kind: str | None, email: str, purpose: str | None, values: Sequence[str], key: "Key") -> "Wish":
+    from jobs.lake import columns as C
+    from jobs.requests.wishes import read_wish
+
+    pairs = [value.partition("=") for value in values]
+    if not all(equals for _, equals, _ in pairs):
+        message = "--set takes FIELD=VALUE, such as phone='+49 30 1234567'."
+        raise UsageError(message)
+    address = sys.stdin.readline() if email == STANDARD_INPUT else email
+    given: dict[str, Any] = {name: value or " " for name, _, value in pairs}
+    return read_wish({**given, C.KIND: kind, C.EMAIL: address, C.PURPOSE: purpose}, key, datetime.now(UTC).date())
+
+
+def _read_file(
+    kind: str | None, purpose: str | None, values: Sequence[str] | None, file: str, key: "Key"
+) -> "list[Wish]":
+    from jobs.requests.wishes import read_wishes
+
+    if purpose or values:
+        message = "With --from-file, purposes and values stand in the file."
+        raise UsageError(message)
+    try:
+        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        message = f"The file cannot be read ({reason}); nothing was recorded."
+        raise UsageError(message) from None
+    return read_wishes(text, key, datetime.now(UTC).date(), kind=kind)
+
+
+def _tell_opened(opened: "Sequence[Opened]") -> None:
+    from jobs.lake import columns as C
+
+    if len(opened) > 1:
+        counts = Counter(one.is_new for one in opened)
+        unknown = sum(not one.is_known for one in opened)
+        rows = [
+            {"request": o.request[C.REQUEST_ID], "kind": o.request[C.KIND], "due": o.request[C.DUE_ON]} for o in opened
+        ]
+        print_rows(rows, ("request", "kind", "due"))
+        typer.echo(f"\n{counts[True]:,} recorded, {counts[False]:,} were there before; {unknown:,} without an account.")
+        return
+    (one,) = opened
+    name, state, due = one.request[C.REQUEST_ID], one.request[C.STATE], one.request[C.DUE_ON]
+    stranger = "" if one.is_known else " No account with this address is known."
+    if one.is_new:
+        typer.echo(f"Recorded as {name}, due {due}.{stranger}")
+    else:
+        typer.echo(f"It was recorded before as {name} ({state}, due {due}); nothing was added.{stranger}")

@@ -4,9 +4,11 @@ Writing is always the same four moves: check the columns against the contract, s
 them, commit. A reader sees the state before or after, never between.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Gate = Callable[["DataFrame", Staged], None]
-BATCH_ZONES = ("landing", "ledger")
+BATCH_ZONES = ("landing", "vault", "ledger")
 
 
 class Lake:
@@ -120,7 +122,7 @@ class Lake:
         """
         contract = self.contracts[table]
         if contract.zone not in BATCH_ZONES:
-            message = f"{table}: only {' and '.join(BATCH_ZONES)} take Arrow batches; write a frame, which is followed."
+            message = f"{table}: only {', '.join(BATCH_ZONES)} take Arrow batches; write a frame, which is followed."
             raise ContractError(message)
         check_columns(contract, [(f.name, str(f.type)) for f in batches.schema], arrow=True)
         return self._stage(contract, lambda folder: staging.write_batches(batches, contract, folder))
@@ -195,28 +197,29 @@ class Lake:
             return self._publish(staged, None, None, base)
 
     def record(self, table: str, rows: list[dict[str, Any]]) -> None:
-        """Insert or update a few rows of a partitioned ledger table by key, without an engine."""
-        partition = self.contracts[table].partition_column or ""
-        self.extend(table, sorted({str(row[partition]) for row in rows}), lambda _: rows)
+        """Insert or update a few rows of a ledger table by key, without an engine."""
+        partition = self.contracts[table].partition_column
+        values = None if partition is None else sorted({str(row[partition]) for row in rows})
+        self.extend(table, values, lambda _: rows)
 
     def extend(
         self,
         table: str,
-        partitions: Collection[str],
+        partitions: Collection[str] | None,
         choose: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
     ) -> None:
         """Insert or update a few rows chosen in view of what the partitions hold; nobody else gets in between.
 
         Args:
-            table: a partitioned ledger table.
-            partitions: values of the partition column that the rows belong to.
+            table: a ledger table.
+            partitions: values of the partition column that the rows belong to; none for a table without partitions.
             choose: gets the partitions' rows and returns those to insert or update by key, none to leave all as it is;
                 called again when another run changed the partitions meanwhile.
         """
         import pyarrow as pa
 
         contract = self.contracts[table]
-        values = sorted(partitions)
+        values = None if partitions is None else sorted(partitions)
         for _ in range(commits.ATTEMPTS):
             base = self.current_files(table, values)
             kept = self.read_records(table, values) if base else []
@@ -248,6 +251,28 @@ class Lake:
         chosen = [(partition, "in", sorted(partitions))] if partition and partitions is not None else None
         found = DeltaTable(self.location(table)).to_pyarrow_table(partitions=chosen, filesystem=files)
         rows: list[dict[str, Any]] = evolution.fill_missing(found, self.contracts[table]).to_pylist()
+        return rows
+
+    def find_records(
+        self, table: str, matches: Mapping[str, Collection[Any]], columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """The few rows of a large table in which every named column has one of the values, without an engine.
+
+        Args:
+            table: ``zone.name``.
+            matches: values by column; with ``subject_bucket`` among them only the files that may hold them are read.
+            columns: columns of the result.
+        """
+        import pyarrow.compute as pc
+        from deltalake import DeltaTable
+        from pyarrow.fs import SubTreeFileSystem
+
+        if not self.exists(table):
+            return []
+        system, path = storage.filesystem(self.location(table))
+        dataset = DeltaTable(self.location(table)).to_pyarrow_dataset(filesystem=SubTreeFileSystem(path, system))
+        conditions = [pc.field(name).isin(sorted(values)) for name, values in matches.items()]
+        rows: list[dict[str, Any]] = dataset.to_table(list(columns), filter=reduce(and_, conditions)).to_pylist()
         return rows
 
     def current_files(self, table: str, partitions: Collection[str] | None = None) -> frozenset[str]:

@@ -18,7 +18,7 @@ from jobs.lake import columns as C
 from jobs.lake.contracts import SUBJECT_BUCKET
 from jobs.lake.rewriting import Find
 from jobs.people.holds import PERIOD, SUBJECT, Hold
-from jobs.privacy.pseudonyms import bucket_of
+from jobs.privacy.subject_ids import bucket_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +98,7 @@ class Keeper:
             tuple(dict.fromkeys([*marks[0].columns, *marks[1].columns])),
             lambda rows: _either(marks[0].find(rows), marks[1].find(rows)),
             marks[1].periods,
-            None if marks[1].columns else _find_buckets(contract, names),
+            None if marks[1].columns else _bucket_ofs(contract, names),
             (*by_name, *by_day),
         )
 
@@ -176,7 +176,7 @@ def _unite(all_names: Iterable[Names]) -> Names:
     return united
 
 
-def _find_buckets(contract: Contract, names: Names) -> frozenset[int] | None:
+def _bucket_ofs(contract: Contract, names: Names) -> frozenset[int] | None:
     """Where rows can be; only a table that names people by ``subject_id`` alone tells."""
     naming = [name for name in NAMING if name in contract.column_names]
     if naming != [C.SUBJECT_ID] or SUBJECT_BUCKET not in contract.column_names:

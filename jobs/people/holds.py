@@ -14,7 +14,7 @@ from typing import Any, Final
 from jobs.errors import UsageError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
-from jobs.privacy.pseudonyms import bucket_of
+from jobs.privacy.subject_ids import bucket_of
 
 LEDGER: Final = "ledger.holds"
 SUBJECT, ORDER, PERIOD = SCOPES = ("subject", "order", "period")

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from pyspark.sql import functions as F
 
 from jobs.privacy.keyring import Key
-from jobs.privacy.pseudonyms import DIGITS, keyed_digest
+from jobs.privacy.pseudonyms import keyed_digest
+from jobs.privacy.subject_ids import DIGITS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from jobs.lake import Lake
 from jobs.privacy.declarations import KEYED_DIGEST, declare
-from jobs.privacy.keyring import SUBJECT, Key, open_keyring
+from jobs.privacy.keyring import Key
+from jobs.privacy.subject_ids import BUCKETS, DIGITS, find_subject_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES: Final = 64
 INNER_PAD: Final = 0x36
 OUTER_PAD: Final = 0x5C
-DIGITS: Final = 32
-BUCKETS: Final = 256
-ENGINE_SEED: Final = 42
-PSEUDONYMOUS: Final = ("lake.clicks", "vault.identities", "ledger.choices")
 
 
 def key_relation(session: "SparkSession", **keys: Key) -> "DataFrame":
@@ -39,9 +36,7 @@ def subject_keys(lake: Lake) -> "DataFrame":
         KeyRingError: the ring has no such key although the lake holds pseudonyms made with one; a new key would
             give everybody a second pseudonym, and nobody could be found under the first.
     """
-    holds_pseudonyms = any(lake.exists(table) for table in PSEUDONYMOUS)
-    key = open_keyring(lake.settings).key(SUBJECT, may_make=not holds_pseudonyms)
-    return key_relation(lake.session, subject=key)
+    return key_relation(lake.session, subject=find_subject_key(lake))
 
 
 def keyed_digest(text: "Column", name: str) -> "Column":
@@ -55,13 +50,6 @@ def subject_bucket(subject_id: "Column") -> "Column":
     """Number from 0 to 255 that files are clustered by; null stays null."""
     bucket = F.pmod(F.xxhash64(subject_id), F.lit(BUCKETS)).cast("int")
     return F.when(subject_id.isNotNull(), bucket)
-
-
-def bucket_of(subject_id: str) -> int:
-    """:func:`subject_bucket` of one pseudonym."""
-    import xxhash
-
-    return xxhash.xxh64_intdigest(subject_id.encode(), ENGINE_SEED) % BUCKETS
 
 
 def with_keys(rows: "DataFrame", keys: "DataFrame") -> "DataFrame":

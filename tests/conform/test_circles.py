@@ -12,8 +12,8 @@ from jobs.lake import Days
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import add_exclusion, keep_eligible
 from jobs.privacy.export_rules import ExportRules
-from jobs.requests.choices import record_choice
 from tests.conform.landed import DAYS, customer, land, rows
+from tests.requests.asking import ask
 
 NEXT = Days.single(date(2024, 2, 1))
 LATER = "2024-02-01 08:00:00"
@@ -86,7 +86,7 @@ def test_whoever_opts_out_with_one_account_is_out_with_those_merged_into_it(lake
     if says in addresses:
         everybody = {"c1@example.com", "c2@example.com", "c3@example.com", "old@example.com"}
         assert eligible(lake) == everybody
-        record_choice(lake, addresses[says], purpose="ads", is_opt_out=True, asked_at=datetime(2024, 2, 1, tzinfo=UTC))
+        ask(lake, "opt-out", addresses[says], at=datetime(2024, 2, 1, tzinfo=UTC))
     assert eligible(lake) == {"c3@example.com"}
 
 

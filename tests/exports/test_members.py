@@ -11,7 +11,7 @@ from jobs.exports import acknowledgements, members, packages
 from jobs.exports.acknowledgements import acknowledge
 from jobs.lake import columns as C
 from jobs.privacy.keyring import SUBJECT, open_keyring
-from jobs.requests.choices import record_choice
+from tests.requests.asking import ask
 
 from .conftest import DAY, SUBJECTS, fill, fill_subjects
 from .reading import EUROPE, WORLD, contents, export, folder, ids, make_id, read, read_manifest
@@ -60,13 +60,13 @@ def test_whoever_opts_out_is_removed_in_the_next_package_and_only_there(shop):
 def test_a_choice_of_one_address_removes_all_of_the_person(shop):
     first, second, _ = SAME_QUARTER
     open_keyring(shop.settings).key(SUBJECT)
-    record_choice(shop, "jane@shop.example", purpose="ads", is_opt_out=False, asked_at=DAY_TIME)
+    ask(shop, "opt-in", at=DAY_TIME)
     (subject,) = [row["subject_id"] for row in shop.read("ledger.choices").collect()]
     fill_subjects(shop, {subject: {"person_id": "jane"}, "work-address": {"person_id": "jane"}})
     export(shop, EUROPE, first)
     acknowledge(shop, "adnet-eu", first)
     assert len(held(shop)) == 2
-    record_choice(shop, "Jane@shop.example", purpose="ads", is_opt_out=True, asked_at=DAY_TIME + timedelta(days=1))
+    ask(shop, "opt-out", "Jane@shop.example", at=DAY_TIME + timedelta(days=1))
     export(shop, EUROPE, second)
     assert ids(shop, "removals", EUROPE, second) == {make_id(shop, subject), make_id(shop, "work-address")}
 

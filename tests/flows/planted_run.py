@@ -18,7 +18,7 @@ from pathlib import Path
 FIRST_DAY = date(2026, 3, 7)
 """A Saturday: the week that ends on Sunday closes on the last day, so that its noise is drawn."""
 DAYS = 3
-KNOWN = ("subject", "signing", "shuffle", "budget")
+KNOWN = ("subject", "signing", "shuffle", "budget", "requests")
 
 
 def known_secret(purpose: str) -> bytes:
@@ -108,12 +108,12 @@ def main(work: Path) -> None:
     keeper = threading.Thread(target=keep_files, args=(work, stop), daemon=True)
     keeper.start()
     from jobs.lake import Days, Lake
-    from jobs.requests.choices import record_choice
     from jobs.runner import run_step
     from jobs.samples.generated import write_shop
     from jobs.samples.impressions import write_impressions
     from jobs.settings import load_settings
     from jobs.steps import FLOWS
+    from tests.requests.asking import ask
 
     settings = load_settings(str(work / "shop"))
     write_shop(settings, first_day=FIRST_DAY, days=DAYS, customers=120, events=1_500, seed=3)
@@ -127,7 +127,8 @@ def main(work: Path) -> None:
                 write_impressions(settings, days)
             for step in flow.steps:
                 run_step(lake, step, days)
-        record_choice(lake, "jane@shop.example", purpose="ads", is_opt_out=True, asked_at=datetime.now(UTC))
+        ask(lake, "opt-out", at=datetime.now(UTC))
+        ask(lake, "access", at=datetime.now(UTC))
         fail_with_keys(lake)
         stop.set()
         keeper.join()

@@ -249,7 +249,7 @@ def test_files_outside_the_lake_may_hold_anything(lake, tmp_path):
 
 def test_only_landing_and_ledger_take_rows_without_a_plan(lake):
     batches = pa.Table.from_pylist([], lake.contracts[SUBJECTS].arrow_schema()).to_reader()
-    with pytest.raises(ContractError, match=r"lake\.subjects: only landing and ledger take Arrow batches"):
+    with pytest.raises(ContractError, match=r"lake\.subjects: only landing, vault, ledger take Arrow batches"):
         lake.replace_batches(SUBJECTS, batches, partitions=[])
 
 

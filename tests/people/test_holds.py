@@ -16,7 +16,7 @@ from jobs.people.holds import (
     place_hold,
     release_hold,
 )
-from jobs.privacy.pseudonyms import bucket_of
+from jobs.privacy.subject_ids import bucket_of
 from tests.retention.conftest import fill
 
 MARCH = Days(date(2024, 3, 1), date(2024, 3, 31))

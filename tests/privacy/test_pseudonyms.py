@@ -1,7 +1,6 @@
 import hmac
 import io
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
 
 import pytest
 import xxhash
@@ -13,7 +12,7 @@ from pyspark.sql import functions as F
 from jobs.errors import KeyRingError
 from jobs.privacy.keyring import SUBJECT, Key, KeyRing
 from jobs.privacy.pseudonyms import BUCKETS, key_relation, keyed_digest, subject_bucket, with_keys
-from jobs.requests.choices import record_choice
+from tests.requests.asking import ask
 
 PLANTED = Key("test", "0000", b"planted-key-planted-key-planted!")
 
@@ -66,12 +65,10 @@ def test_the_ring_of_a_lake_gives_its_subject_key(lake):
 
 
 def test_a_lost_key_ring_is_not_replaced_while_the_lake_holds_pseudonyms(lake):
-    record_choice(lake, "jane@example.com", purpose="ads", is_opt_out=True, asked_at=datetime(2026, 3, 2, tzinfo=UTC))
+    ask(lake, "opt-out")
     lake.settings.keyring.unlink()
     with pytest.raises(
         KeyRingError, match="has no key for subject, but the lake holds data made with one; restore the ring"
     ):
-        record_choice(
-            lake, "joe@example.com", purpose="ads", is_opt_out=True, asked_at=datetime(2026, 3, 2, tzinfo=UTC)
-        )
+        ask(lake, "opt-out", "joe@example.com")
     assert not lake.settings.keyring.exists()

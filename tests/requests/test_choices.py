@@ -1,15 +1,11 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-import pytest
-
-from jobs.errors import UsageError
 from jobs.exports.partners import Partner
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
-from jobs.requests.choices import CHOICES, record_choice
+from jobs.requests.choices import CHOICES, Choice, record_choices
 from tests.exports.reading import export
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+from tests.requests.asking import NOON, ask, id_of
 
 
 def subjects(lake, *rows):
@@ -56,33 +52,27 @@ def test_an_opt_out_survives_later_changes_of_the_account(lake):
 
 
 def test_recording_keeps_the_pseudonym_and_not_the_address(lake):
-    known = record_choice(lake, " Jane@Example.com ", purpose="ads", is_opt_out=True, asked_at=NOON)
-    assert not known
-    record_choice(lake, "jane@example.com", purpose="ads", is_opt_out=False, asked_at=NOON + timedelta(days=1))
+    assert not ask(lake, "opt-out", " Jane@Example.com ").is_known
+    ask(lake, "opt-in", "jane@example.com", at=NOON + timedelta(days=1))
     (row,) = lake.read(CHOICES).collect()
     assert (len(row.subject_id), row.purpose, row.is_opt_out) == (32, "ads", False)
     assert KeyRing(lake.settings.keyring).key(SUBJECT).secret
 
 
-@pytest.mark.parametrize(("address", "purpose"), [("nobody", "ads"), ("a@b.co", "mail")])
-def test_what_cannot_be_recorded_is_told_without_the_address(lake, address, purpose):
-    with pytest.raises(UsageError) as error:
-        record_choice(lake, address, purpose=purpose, is_opt_out=True, asked_at=NOON)
-    assert address not in str(error.value)
+def test_an_earlier_choice_that_comes_later_changes_nothing(lake):
+    for hours, is_opt_out in ((1, True), (0, False)):
+        record_choices(lake, [Choice("a" * 32, "ads", is_opt_out, NOON + timedelta(hours=hours))])
+    assert [row.is_opt_out for row in lake.read(CHOICES).collect()] == [True]
 
 
 def test_whoever_opts_out_is_in_no_export_from_then_on(lake):
-    subject_id = record_and_read(lake, "jane@example.com", is_opt_out=False)
+    ask(lake, "opt-in", "jane@example.com")
+    subject_id = id_of(lake, "jane@example.com")
     lake.replace("lake.subjects", subjects(lake, (subject_id, "p", False, False), ("f" * 32, "q", False, False)))
     partner = Partner("adnet", ("all",), minimum_segment=1)
     assert audience_rows(lake, partner) == 2
-    record_choice(lake, "Jane@Example.com", purpose="ads", is_opt_out=True, asked_at=NOON + timedelta(days=2))
+    ask(lake, "opt-out", "Jane@Example.com", at=NOON + timedelta(days=2))
     assert audience_rows(lake, partner) == 1
-
-
-def record_and_read(lake, address, *, is_opt_out):
-    record_choice(lake, address, purpose="ads", is_opt_out=is_opt_out, asked_at=NOON)
-    return lake.read(CHOICES).collect()[0].subject_id
 
 
 def audience_rows(lake, partner):

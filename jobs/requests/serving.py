@@ -1,0 +1,126 @@
+"""Serve requests: what a machine can do at once, and erasure once somebody agreed to it.
+
+A request is ``serving`` while it is at work. One that fails goes back to ``open`` with the event ``failed``, the others
+go on, and the error comes at the end; one whose run died stays ``serving`` and is served again by the next run.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from jobs.errors import SophiluxError
+from jobs.lake import Days, Lake
+from jobs.lake import columns as C
+from jobs.lake.reports import StepReport
+from jobs.privacy import request_ledger as ledger
+from jobs.requests import payloads
+from jobs.requests.choices import Choice, record_choices
+from jobs.requests.opening import Opened
+
+logger = logging.getLogger(__name__)
+
+STEP: Final = "requests.serving"
+MOST_NAMED: Final = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a request ends: its state, what the person is told beside the usual, and columns that change."""
+
+    state: str
+    reason: str | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Handler = Callable[[Lake, ledger.Row], Outcome]
+
+
+def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -> list[ledger.Row]:
+    """Serve requests one after the other.
+
+    Args:
+        lake: the lake.
+        request_ids: which.
+        now: the present time, UTC.
+        by: who or what serves them.
+
+    Returns:
+        The requests as they are now.
+
+    Raises:
+        UsageError: there is no such request, or one is answered already; nothing was changed.
+        SophiluxError: some could not be served; all others are.
+    """
+    rows = ledger.move(lake, request_ids, ledger.SERVING, now=now, by=by) if request_ids else []
+    broken: dict[str, SophiluxError] = {}
+    for row in rows:
+        try:
+            outcome = HANDLERS[row[C.KIND]](lake, row)
+        except SophiluxError as error:
+            broken[row[C.REQUEST_ID]] = error
+            detail = type(error).__name__
+            ledger.move(lake, [row[C.REQUEST_ID]], ledger.OPEN, now=now, by=by, event=ledger.FAILED, detail=detail)
+        else:
+            _finish(lake, row, outcome, now=now, by=by)
+    if broken:
+        raise _sum_up(broken, len(rows))
+    return ledger.find_requests(lake, request_ids)
+
+
+def serve_choices(lake: Lake, opened: Sequence[Opened], *, now: datetime, by: str) -> None:
+    """Serve the opt-outs and opt-ins among new requests, which hold at once."""
+    kinds = (ledger.OPT_OUT, ledger.OPT_IN)
+    serve(lake, [o.request[C.REQUEST_ID] for o in opened if o.is_new and o.request[C.KIND] in kinds], now=now, by=by)
+
+
+def list_servable(requests: Sequence[ledger.Row]) -> list[str]:
+    """Requests that can be served without asking anybody: all but erasure that nobody agreed to yet."""
+    is_open = (ledger.OPEN, ledger.SERVING)
+    return [
+        row[C.REQUEST_ID]
+        for row in requests
+        if row[C.STATE] in is_open and row[C.KIND] in HANDLERS and (row[C.KIND] != ledger.ERASE or row[C.APPROVED_AT])
+    ]
+
+
+def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001
+    """Serve what can be served, and finish what runs that died left behind; the days do not matter."""
+    now = datetime.now(UTC)
+    ledger.complete_events(lake, now=now, by=STEP)
+    served = serve(lake, list_servable(ledger.read_requests(lake)), now=now, by=STEP)
+    forget_payloads(lake)
+    return StepReport(rows_out=len(served))
+
+
+def forget_payloads(lake: Lake) -> None:
+    """Remove what came with requests that are answered, or that were never recorded."""
+    waiting = [row[C.REQUEST_ID] for row in ledger.read_requests(lake) if row[C.STATE] not in ledger.FINAL]
+    unused = payloads.find_payloads_without_use(lake, waiting)
+    if unused:
+        payloads.drop_payloads(lake, unused)
+
+
+def _finish(lake: Lake, row: ledger.Row, outcome: Outcome, *, now: datetime, by: str) -> None:
+    ids = [row[C.REQUEST_ID]]
+    ledger.move(lake, ids, outcome.state, now=now, by=by, **{C.REASON: outcome.reason, **outcome.changes})
+    if outcome.state in ledger.FINAL:
+        payloads.drop_payloads(lake, ids)
+
+
+def _sum_up(broken: Mapping[str, SophiluxError], total: int) -> SophiluxError:
+    """One error for all; of the kind of the first, so that it is retried or not as that one would be."""
+    named = "; ".join(f"{name}: {error}" for name, error in list(broken.items())[:MOST_NAMED])
+    first = next(iter(broken.values()))
+    return type(first)(f"{len(broken):,} of {total:,} requests could not be served and are open again: {named}")
+
+
+def _choose(lake: Lake, row: ledger.Row) -> Outcome:
+    is_opt_out = row[C.KIND] == ledger.OPT_OUT
+    record_choices(lake, [Choice(row[C.SUBJECT_ID], row[C.PURPOSE], is_opt_out, row[C.RECEIVED_AT])])
+    return Outcome(ledger.SERVED)
+
+
+HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType({ledger.OPT_OUT: _choose, ledger.OPT_IN: _choose})
