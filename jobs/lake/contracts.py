@@ -112,6 +112,11 @@ class Contract:
         return SUBJECT_ID in self.column_names
 
     @property
+    def bears_subjects(self) -> bool:
+        """True when rows are about people, whatever they are called by, so that they can be erased."""
+        return "erasureMethod" in self.properties
+
+    @property
     def statistics_columns(self) -> tuple[str, ...]:
         """Columns whose minimum and maximum may stand in the log: they reveal nobody."""
         if self.has_subject:

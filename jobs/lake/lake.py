@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.engine import Engine
 from jobs.errors import CommitConflictError, ContractError, SophiluxError
-from jobs.lake import commits, evolution, staging, storage
+from jobs.lake import commits, evolution, fences, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
 from jobs.lake.days import Days
 from jobs.lake.lineage import Tracer, write_record
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Gate = Callable[["DataFrame", Staged], None]
+SAFE_FOR_READERS = timedelta(days=1)
 BATCH_ZONES = ("landing", "vault", "ledger")
 
 
@@ -39,6 +40,7 @@ class Lake:
         self.engine = engine
         self.contracts = contracts
         self.tracer = Tracer(contracts, settings.home)
+        self._fence: fences.Fence | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> "Lake":
@@ -136,8 +138,34 @@ class Lake:
         return rows.select(*contract.column_names)
 
     def commit(self, staged: Staged, partitions: Collection[str] | None, base: frozenset[str] | None = None) -> int:
-        """Make staged files the content of their partitions; see :func:`jobs.lake.commits.commit`."""
-        return commits.commit(staged, partitions, base)
+        """Make staged files the content of their partitions; see :func:`jobs.lake.commits.commit`.
+
+        Raises:
+            CommitConflictError: within :meth:`fenced`, people were forgotten meanwhile.
+        """
+        table = staged.contract.name
+        if self._fence is None:
+            return commits.commit(staged, partitions, base)
+        if staged.contract.bears_subjects:
+            self._fence.check(table)
+        before = self.version(table)
+        version = commits.commit(staged, partitions, base)
+        self._fence.follow(table, before)
+        return version
+
+    @contextmanager
+    def fenced(self, tables: Collection[str]) -> Iterator[None]:
+        """Refuse, for the length of the context, to commit rows about people once one of the tables has changed.
+
+        Raises:
+            CommitConflictError: it has, or something failed while old files were removed; what ran can run again.
+        """
+        outer, self._fence = self._fence, fences.Fence(self.version, tables)
+        try:
+            with fences.retry_when_forgotten(self.home, self._fence):
+                yield
+        finally:
+            self._fence = outer
 
     @contextmanager
     def scratch(self, rows: "DataFrame") -> Iterator[Scratch]:
@@ -326,6 +354,8 @@ class Lake:
         if is_remote(self.home):
             keep = max(keep, timedelta(hours=1))
         with storage.table_lock(self.home, table, exclusive=True):
+            if keep < SAFE_FOR_READERS:
+                fences.mark_forgotten(self.home)
             delta = DeltaTable(self.location(table))
             hours = int(keep.total_seconds() // 3600)
             return delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)

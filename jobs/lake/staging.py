@@ -199,6 +199,14 @@ def collect_files(contract: Contract, location: str, folder: str) -> tuple[Stage
     return tuple(files)
 
 
+def describe_file(contract: Contract, location: str) -> str:
+    """The statistics of a file that may stand in the log."""
+    from pyarrow import parquet as pq
+
+    system, path = storage.filesystem(location)
+    return json.dumps(_read_statistics(pq.read_metadata(path, filesystem=system), contract))
+
+
 def _partition_value(inside: str) -> str | None:
     head, slash, _ = inside.partition("/")
     return unquote(head.partition("=")[2]) if slash else None

@@ -6,7 +6,7 @@ Locks are advisory file locks; on an object store they do nothing, and one write
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,16 @@ def remove_folder(location: str) -> None:
     system, path = filesystem(location)
     if system.get_file_info(path).type == fs.FileType.Directory:
         system.delete_dir(path)
+
+
+def remove_empty_folders(location: str, *, spare: str) -> None:
+    """Remove folders below a location that hold nothing, but the one called ``spare``; object stores have none."""
+    if is_remote(location):
+        return
+    for folder, _, _ in os.walk(location, topdown=False):
+        if folder != location and spare not in Path(folder).relative_to(location).parts:
+            with suppress(OSError):
+                Path(folder).rmdir()
 
 
 @contextmanager
