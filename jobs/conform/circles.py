@@ -4,13 +4,13 @@ Addresses that several accounts hold are few, so the circles are found here rath
 accounts would cost a join for each of its links.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.people.circles import draw_circles
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -31,27 +31,6 @@ def find_ties(identities: "DataFrame") -> "DataFrame":
     holders = held.groupBy(C.SUBJECT_ID).agg(F.count(F.lit(1)).alias("_holders"))
     shared = holders.where(F.col("_holders") > 1).select(C.SUBJECT_ID)
     return shared.join(held, on=C.SUBJECT_ID, how="inner")
-
-
-def draw_circles(ties: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The circle of each account that is tied to another: the smallest ``person_id`` in it.
-
-    Args:
-        ties: addresses with their accounts, in any order.
-    """
-    parents: dict[str, str] = {}
-
-    def find_root(person: str) -> str:
-        while (parent := parents.setdefault(person, person)) != person:
-            parents[person] = parents[parent]
-            person = parents[person]
-        return person
-
-    first_holders: dict[str, str] = {}
-    for subject, person in ties:
-        one, other = find_root(first_holders.setdefault(subject, person)), find_root(person)
-        parents[max(one, other)] = min(one, other)
-    return {person: find_root(person) for person in parents}
 
 
 def find_circles(lake: Lake, identities: "DataFrame") -> "DataFrame":

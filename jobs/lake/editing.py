@@ -4,20 +4,18 @@ Only files whose bucket range can hold the rows are opened, and of those only th
 replaced stay on disk until a vacuum.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from jobs.errors import CommitConflictError
-from jobs.lake import commits, staging, storage
+from jobs.lake import commits, pruning, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.lake import Lake
-from jobs.lake.rewriting import Edit, Edited, Find, MayHold, edit_file
+from jobs.lake.pruning import Buckets
+from jobs.lake.rewriting import Edit, Edited, Find, edit_file
 from jobs.lake.staging import Staged
-
-if TYPE_CHECKING:
-    from pyarrow import parquet as pq
 
 WORKERS: Final = 2
 
@@ -52,7 +50,7 @@ def edit_rows(
     columns: Sequence[str],
     find: Find,
     edit: Edit,
-    buckets: Collection[int] | None = None,
+    buckets: Buckets | None = None,
     partitions: Collection[str] | None = None,
 ) -> TableEdit:
     """Change or remove rows wherever they lie in a table.
@@ -63,7 +61,8 @@ def edit_rows(
         columns: stored columns that ``find`` needs; not the partition column, which is not stored in the files.
         find: marks the rows; gets a row group's columns.
         edit: changes or drops them; gets all columns of a row group.
-        buckets: buckets the rows can be in, where the table has ``subject_bucket``; none looks everywhere.
+        buckets: buckets the rows can be in, where the table has ``subject_bucket``, ``None`` among them for rows
+            without one; by default it looks everywhere.
         partitions: partitions to look in; none looks in all.
 
     Raises:
@@ -71,7 +70,7 @@ def edit_rows(
     """
     contract = lake.contracts[table]
     for _ in range(commits.ATTEMPTS):
-        files = [file for file in lake.list_files(table) if _may_hold(file, buckets, partitions)]
+        files = [file for file in lake.list_files(table) if pruning.may_hold(file, buckets, partitions)]
         with storage.table_lock(lake.home, table, exclusive=False):
             try:
                 return _edit(lake, contract, files, columns, find, edit, buckets)
@@ -88,11 +87,11 @@ def _edit(
     columns: Sequence[str],
     find: Find,
     edit: Edit,
-    buckets: Collection[int] | None,
+    buckets: Buckets | None,
 ) -> TableEdit:
     location = lake.location(contract.name)
     folder = staging.new_folder(location)
-    look = _look_by_bucket(buckets) if buckets is not None and SUBJECT_BUCKET in contract.column_names else None
+    look = pruning.look_by_bucket(buckets) if buckets is not None and SUBJECT_BUCKET in contract.column_names else None
 
     def work(numbered: tuple[int, commits.TableFile]) -> Edited | None:
         number, file = numbered
@@ -126,31 +125,6 @@ def _commit(
         return lake.version(contract.name)
     staged = Staged(contract, location, folder, staging.collect_files(contract, location, folder))
     return commits.swap(staged, replaced)
-
-
-def _may_hold(file: commits.TableFile, buckets: Collection[int] | None, partitions: Collection[str] | None) -> bool:
-    if partitions is not None and file.partition not in partitions:
-        return False
-    if buckets is None or file.buckets is None:
-        return True
-    return any(file.buckets[0] <= bucket <= file.buckets[1] for bucket in buckets)
-
-
-def _look_by_bucket(buckets: Collection[int]) -> MayHold:
-    wanted = sorted(buckets)
-
-    def may_hold(group: "pq.RowGroupMetaData") -> bool:
-        for chunk in _chunks(group):
-            if chunk.path_in_schema == SUBJECT_BUCKET and chunk.is_stats_set and chunk.statistics.has_min_max:
-                bounds = chunk.statistics
-                return any(bounds.min <= bucket <= bounds.max for bucket in wanted)
-        return True
-
-    return may_hold
-
-
-def _chunks(group: "pq.RowGroupMetaData") -> "Iterator[pq.ColumnChunkMetaData]":
-    return (group.column(place) for place in range(group.num_columns))
 
 
 def _name_target(file: commits.TableFile, number: int) -> str:

@@ -1,0 +1,225 @@
+"""Everything by which our tables know the people behind some addresses.
+
+An address leads to its accounts, these to their other addresses, and those to further accounts; orders, returns and
+parcels follow. No engine is needed, and of the large tables only what can hold the people's rows is read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jobs.errors import UsageError
+from jobs.lake import Lake
+from jobs.lake import columns as C
+from jobs.lake.contracts import SUBJECT_BUCKET
+from jobs.lake.scanning import scan_rows
+from jobs.people.addresses import find_addresses, normalise
+from jobs.people.person import Person
+from jobs.people.reports import list_reports
+from jobs.people.shared import find_shared
+from jobs.people.ties import Digest, Tie, gather_circles, read_ties
+from jobs.people.values import find_values, nobody, read_texts
+from jobs.privacy.subject_ids import bucket_of, subject_digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Found = dict[str, set[str]]
+"""What one human is called, by the name of an attribute of :class:`Person`."""
+ATTRIBUTES: Final = {
+    C.CUSTOMER_ID: "customer_ids",
+    C.SUBJECT_ID: "subject_ids",
+    C.ORDER_ID: "order_ids",
+    C.RETURN_ID: "return_ids",
+    C.PARCEL_ID: "parcel_ids",
+    C.EMAIL: "emails",
+    C.PHONE: "phones",
+    C.FULL_NAME: "names",
+    C.STREET: "streets",
+}
+TRACES: Final = ("lake.clicks", "lake.impressions", "ledger.choices")
+"""Tables that know an address that has neither account nor order."""
+
+
+def find_people(
+    lake: Lake, *, addresses: Sequence[str] = (), subject_ids: Sequence[str] = (), whole_circles: bool = False
+) -> list[Person]:
+    """The people behind some addresses, each once, with all their other addresses and accounts.
+
+    Args:
+        lake: the lake.
+        addresses: e-mail addresses as the people wrote them.
+        subject_ids: pseudonyms of addresses.
+        whole_circles: take more than five accounts that shared addresses tie together for one person.
+
+    Returns:
+        One person per human; of an address that nothing is known about one with ``is_known`` false.
+
+    Raises:
+        UsageError: a text is no e-mail address.
+        LargeCircleError: more than five accounts are tied together.
+    """
+    digest = subject_digest(lake)
+    given = {digest(address): address for address in _normalise_all(addresses)}
+    asked = [*given, *(subject_id for subject_id in subject_ids if subject_id not in given)]
+    if not asked:
+        return []
+    ties = read_ties(lake, digest)
+    humans = _Humans(gather_circles(ties, asked, whole_circles=whole_circles), given)
+    _take_landed(lake, humans, ties, digest)
+    _take_history(lake, humans)
+    _take_purchases(lake, humans)
+    shared = find_shared(lake, humans.everybody)
+    return [_make_person(lake, found, shared) for found in humans.everybody]
+
+
+class _Humans:
+    """What is found of each human so far, and whose each name is."""
+
+    def __init__(self, circles: Iterable[tuple[frozenset[str], list[Tie]]], given: Mapping[str, str]) -> None:
+        self.everybody: list[Found] = []
+        self._owner: dict[tuple[str, str], Found] = {}
+        for asked, ties in circles:
+            human: Found = defaultdict(set)
+            self.everybody.append(human)
+            for subject_id in asked:
+                self.add(human, C.SUBJECT_ID, subject_id)
+            human["addresses"].update(given[subject_id] for subject_id in asked if subject_id in given)
+            for tie in ties:
+                self.add(human, C.SUBJECT_ID, tie.subject_id)
+                self.add(human, C.CUSTOMER_ID, tie.customer_id)
+                human["person_ids"].add(tie.person_id)
+                human["addresses"].add(tie.address)
+
+    def add(self, human: Found, column: str, value: str) -> None:
+        """Take a name of somebody; one that is somebody else's already stays theirs."""
+        if self._owner.setdefault((column, value), human) is human:
+            human[ATTRIBUTES[column]].add(value)
+
+    def owner(self, column: str, value: str | None) -> Found | None:
+        """Whose a name is."""
+        return self._owner.get((column, value)) if value is not None else None
+
+    def names(self, attribute: str) -> frozenset[str]:
+        """What all of them are called."""
+        return frozenset().union(*(human[attribute] for human in self.everybody))
+
+    @property
+    def buckets(self) -> frozenset[int]:
+        """Where rows with a person can be."""
+        return frozenset(map(bucket_of, self.names("subject_ids")))
+
+
+def _normalise_all(addresses: Iterable[str]) -> list[str]:
+    normal = [normalise(address) for address in addresses]
+    broken = normal.count(None)
+    if broken:
+        message = f"{broken} of {len(normal)} are no e-mail addresses (one @, a domain with a dot, no spaces)."
+        raise UsageError(message)
+    return [address for address in normal if address is not None]
+
+
+def _take_landed(lake: Lake, humans: _Humans, ties: Iterable[Tie], digest: Digest) -> None:
+    """Orders and returns as pulled; an address of an order that no account has is that of the account it names."""
+    held = {tie.address for tie in ties}
+    for table, names in (
+        ("landing.orders", (C.ORDER_ID, C.CUSTOMER_ID, C.EMAIL)),
+        ("landing.returns", (C.RETURN_ID, C.ORDER_ID, C.CUSTOMER_ID, C.EMAIL)),
+        ("landing.customers", (C.CUSTOMER_ID, C.EMAIL, C.PHONE, C.FULL_NAME, C.STREET)),
+        ("landing.customer_emails", (C.CUSTOMER_ID, C.EMAIL)),
+    ):
+        for row in _select(lake, table, names, humans):
+            address = normalise(row[C.EMAIL]) if row[C.EMAIL] else None
+            of_address = humans.owner(C.SUBJECT_ID, digest(address)) if address else None
+            human = of_address or humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
+            if human is None or (of_address is None and address in held):
+                continue
+            if address:
+                humans.add(human, C.SUBJECT_ID, digest(address))
+                human["addresses"].add(address)
+            _take_row(humans, human, row)
+
+
+def _take_history(lake: Lake, humans: _Humans) -> None:
+    names = (C.SUBJECT_ID, C.ORDER_ID, C.PHONE, C.FULL_NAME, C.STREET, C.REPORTS)
+    for row in _select(lake, "vault.addresses", names, humans, by=(C.SUBJECT_ID,)):
+        human = humans.owner(C.SUBJECT_ID, row[C.SUBJECT_ID])
+        if human is not None:
+            _take_row(humans, human, row)
+            for report in list_reports(row[C.REPORTS]):
+                _take_row(humans, human, report)
+    names = (C.CUSTOMER_ID, C.SUBJECT_ID, C.EMAIL, C.PHONE, C.FULL_NAME)
+    for row in _select(lake, "vault.customers", names, humans, by=(C.CUSTOMER_ID,)):
+        human = humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
+        if human is not None:
+            _take_row(humans, human, row)
+    for row in _select(lake, "vault.identities", (C.CUSTOMER_ID, C.EMAIL), humans, by=(C.CUSTOMER_ID,)):
+        human = humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
+        if human is not None:
+            _take_row(humans, human, row)
+
+
+def _take_purchases(lake: Lake, humans: _Humans) -> None:
+    for table, names in (
+        ("lake.orders", (C.SUBJECT_ID, C.ORDER_ID)),
+        ("lake.order_lines", (C.SUBJECT_ID, C.ORDER_ID)),
+        ("lake.returns", (C.SUBJECT_ID, C.ORDER_ID, C.RETURN_ID)),
+        ("lake.parcels", (C.SUBJECT_ID, C.ORDER_ID, C.PARCEL_ID)),
+        ("lake.parcel_events", (C.SUBJECT_ID, C.ORDER_ID, C.PARCEL_ID)),
+    ):
+        by = (C.SUBJECT_ID,) if C.PARCEL_ID not in names and C.RETURN_ID not in names else (C.SUBJECT_ID, C.ORDER_ID)
+        for row in _select(lake, table, names, humans, by=by):
+            human = humans.owner(C.SUBJECT_ID, row[C.SUBJECT_ID]) or humans.owner(C.ORDER_ID, row[C.ORDER_ID])
+            if human is not None:
+                _take_row(humans, human, {name: row[name] for name in names if name != C.SUBJECT_ID})
+
+
+def _take_row(humans: _Humans, human: Found, row: Mapping[str, Any]) -> None:
+    for name in ATTRIBUTES.keys() & row.keys():
+        if row[name]:
+            humans.add(human, name, row[name]) if name.endswith("_id") else human[ATTRIBUTES[name]].add(row[name])
+
+
+def _select(
+    lake: Lake, table: str, names: Sequence[str], humans: _Humans, *, by: Sequence[str] = ()
+) -> Iterator[dict[str, str | None]]:
+    """Rows that name one of the people in a column of ``by``, or in any that can name one."""
+    named = {name: humans.names(ATTRIBUTES[name]) for name in by or names if name in ATTRIBUTES and _names(name)}
+    addresses = humans.names("addresses") if C.EMAIL in names and not by else frozenset()
+    has_buckets = SUBJECT_BUCKET in lake.contracts[table].column_names and C.SUBJECT_ID in by
+    buckets = {None, *humans.buckets} if has_buckets else None
+    for rows in scan_rows(lake, table, columns=names, buckets=buckets):
+        found = rows.filter(_mark(rows, named, addresses))
+        lists = {name: read_texts(found[name]) for name in names}
+        yield from ({name: lists[name][place] for name in names} for place in range(found.num_rows))
+
+
+def _names(column: str) -> bool:
+    return column in (C.SUBJECT_ID, C.CUSTOMER_ID, C.ORDER_ID)
+
+
+def _mark(rows: "pa.Table", named: Mapping[str, frozenset[str]], addresses: frozenset[str]) -> "pa.ChunkedArray":
+    import pyarrow.compute as pc
+
+    found = nobody(rows)
+    for name, values in named.items():
+        if values:
+            found = pc.or_(found, find_values(rows[name], values))
+    if addresses:
+        found = pc.or_(found, pc.fill_null(find_addresses(rows[C.EMAIL], addresses), fill_value=False))
+    return found
+
+
+def _make_person(lake: Lake, found: Found, shared: frozenset[str]) -> Person:
+    names = {name: frozenset(found[name]) for name in (*ATTRIBUTES.values(), "person_ids", "addresses")}
+    person = Person(**names, shared=shared & (names["phones"] | names["names"] | names["streets"]))
+    is_known = bool(person.person_ids or person.order_ids or person.return_ids or person.parcel_ids or person.names)
+    return Person(**names, shared=person.shared, is_known=is_known or _has_traces(lake, person))
+
+
+def _has_traces(lake: Lake, person: Person) -> bool:
+    for table in TRACES:
+        for rows in scan_rows(lake, table, columns=(C.SUBJECT_ID,), buckets=person.buckets):
+            if any(find_values(rows[C.SUBJECT_ID], person.subject_ids).to_pylist()):
+                return True
+    return False

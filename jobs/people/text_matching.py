@@ -1,0 +1,117 @@
+"""Lines of somebody else's making that are about some people.
+
+A line is about a person when a field of it names one of their accounts, orders, returns, parcels, identifiers or
+cookies, or when one of their addresses or phone numbers stands in it, in whatever spelling and however escaped. A
+cookie counts only where no address stands beside it.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from jobs.audit.addresses import find_addresses
+from jobs.audit.identifiers import list_phone_numbers, normalise_address
+from jobs.audit.numbers import find_numbers
+from jobs.audit.spellings import fold, undo_escapes
+from jobs.people.person import Person, unite
+from jobs.privacy.emails.addresses import strip_space
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIELDS: Final[Mapping[str, str]] = {
+    "customer_id": "customer_ids",
+    "order_id": "order_ids",
+    "return_id": "return_ids",
+    "tracking_no": "tracking",
+    "ad_id": "ad_ids",
+    "visitor": "visitors",
+    "email": "",
+}
+PARTS: Final = re.compile(r"[^\s,;|\"'=<>(){}\[\]]+")
+SHORTEST_NAME: Final = 5
+"""Shorter numbers of orders and accounts stand in lines that are no records for other reasons."""
+
+
+class TextMatcher:
+    """Marks the lines that are about some people.
+
+    Args:
+        people: whom to look for.
+        ad_ids: identifiers that partners know them by.
+    """
+
+    def __init__(self, people: Collection[Person], ad_ids: Collection[str]) -> None:
+        self._addresses = unite(people, "addresses")
+        self._phones = frozenset(
+            number for phone in unite(people, "phones") - unite(people, "shared") for number in list_phone_numbers(phone)
+        )
+        tracking = frozenset(parcel.partition("/")[2] for parcel in unite(people, "parcel_ids"))
+        known = {"tracking": tracking, "ad_ids": frozenset(ad_ids)}
+        self._named = {
+            name: known[attribute] if attribute in known else unite(people, attribute)
+            for name, attribute in FIELDS.items()
+            if attribute
+        }
+        names = (name for field, values in self._named.items() if field != "visitor" for name in values)
+        self._names = frozenset(name for name in names if _is_distinctive(name))
+
+    def find(self, lines: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        """True where a line is about one of them; false for null."""
+        import pyarrow as pa
+
+        marks = [line is not None and self.is_about(line) for line in lines.to_pylist()]
+        return pa.chunked_array([pa.array(marks, pa.bool_())])
+
+    def is_about(self, line: str) -> bool:
+        """Whether one line is about one of them."""
+        fields = _read_fields(line)
+        if fields is None:
+            return self._is_named(line) or self._is_spelled(line)
+        return any(self._is_field(name, value, fields) for name, value in fields) or self._is_spelled(line)
+
+    def _is_field(self, name: str, value: str, fields: list[tuple[str, str]]) -> bool:
+        if name == "visitor" and any(other == "email" and text for other, text in fields):
+            return False
+        return value in self._named.get(name, ())
+
+    def _is_named(self, line: str) -> bool:
+        return not self._names.isdisjoint(PARTS.findall(line))
+
+    def _is_spelled(self, line: str) -> bool:
+        block = line.encode("utf-8", "replace")
+        return any(self._holds_address(form) or self._holds_phone(form) for form in (block, *undo_escapes(block)))
+
+    def _holds_address(self, block: bytes) -> bool:
+        found = find_addresses(fold(block))
+        return any(normalise_address(f"{one.local}@{one.domain}") in self._addresses for one in found)
+
+    def _holds_phone(self, block: bytes) -> bool:
+        return bool(self._phones) and any(number.digits in self._phones for number in find_numbers(fold(block)))
+
+
+def _is_distinctive(name: str) -> bool:
+    return len(name) >= SHORTEST_NAME and any(map(str.isdigit, name))
+
+
+def _read_fields(line: str) -> list[tuple[str, str]] | None:
+    """Names and values of a record, also of records within it; none where the line is no record."""
+    if not line.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return list(_list_fields(json.loads(line)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _list_fields(record: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    if isinstance(record, list):
+        for inner in record:
+            yield from _list_fields(inner)
+    elif isinstance(record, dict):
+        for name, value in record.items():
+            if isinstance(value, list | dict):
+                yield from _list_fields(value)
+            elif value is not None:
+                yield name, strip_space(value if isinstance(value, str) else json.dumps(value))
