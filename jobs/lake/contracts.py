@@ -17,6 +17,7 @@ from jsonschema import Draft201909Validator
 
 from jobs.errors import ContractError, UsageError
 from jobs.lake import types
+from jobs.lake.erasures import Erasure, find_mistakes, read_erasure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,13 +28,6 @@ ZONES = ("landing", "quarantine", "vault", "lake", "marts", "exports", "ledger")
 PERSONAL_ZONES = ("landing", "quarantine", "vault")
 CLASSIFICATIONS = ("direct identifier", "pseudonym", "sensitive", "public")
 DIRECT, PSEUDONYM, SENSITIVE, PUBLIC = CLASSIFICATIONS
-ERASURE_METHODS = ("delete", "sever", "rewrite", "keep")
-ERASURE_MATCHES = ("columns", "text", "ad_id", "package")
-BY_COLUMNS, BY_TEXT, BY_AD_ID, BY_PACKAGE = ERASURE_MATCHES
-PERSON_COLUMNS = (
-    "subject_id", "person_id", "customer_id", "order_id", "return_id", "parcel_id", "email", "reports",
-)  # fmt: skip
-"""Columns that say whose a row is; a table with one of them names it in its ``erasureKey``."""
 SUBJECT_ID = "subject_id"
 SUBJECT_BUCKET = "subject_bucket"
 
@@ -68,25 +62,6 @@ class Retention:
     element: str
     driver: str
     rule: str
-
-
-@dataclass(frozen=True)
-class Erasure:
-    """How rows of a person are found in a table, and what becomes of them.
-
-    Attributes:
-        method: ``delete`` and ``rewrite`` take the rows out, ``sever`` takes the person out of them, ``keep`` leaves
-            them because they show nobody.
-        match: ``columns``: some columns hold what the person is called; ``text``: they hold text of somebody else's
-            making; ``ad_id``: identifiers that partners got; ``package``: files of packages, that go as a whole.
-        keys: the columns that tell.
-        reason: why rows are kept.
-    """
-
-    method: str
-    match: str
-    keys: tuple[str, ...]
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,11 +121,7 @@ class Contract:
         """How to forget a person here; none where the table bears no subjects."""
         if not self.bears_subjects:
             return None
-        declared = self.properties.get("erasureKey", ())
-        keys = (declared,) if isinstance(declared, str) else tuple(declared)
-        names = ("erasureMethod", "erasureMatch", "erasureReason")
-        method, match, reason = (str(self.properties.get(name, "")) for name in names)
-        return Erasure(method, match, keys, reason)
+        return read_erasure(self.properties)
 
     @property
     def statistics_columns(self) -> tuple[str, ...]:
@@ -275,7 +246,8 @@ def _find_mistakes(contract: Contract, stem: str) -> Iterator[str]:
         yield "slaProperties lacks a retention"
     elif contract.retention.element not in contract.column_names and contract.zone != "exports":
         yield f"retention counts from {contract.retention.element}, which is no column"
-    yield from _find_erasure_mistakes(contract)
+    if contract.erasure is not None:
+        yield from find_mistakes(contract.erasure, {column.name: column.type for column in contract.columns})
     if contract.has_subject and SUBJECT_BUCKET not in contract.column_names:
         yield "has subject_id but no subject_bucket"
 
@@ -290,27 +262,3 @@ def _find_column_mistakes(contract: Contract) -> Iterator[str]:
             yield f"{column.name}: physicalType {column.type} is not one of {', '.join(types.NAMES)}, decimal(p,s)"
     if sum(column.partition for column in contract.columns) > 1:
         yield "only one column may be partitioned"
-
-
-def _find_erasure_mistakes(contract: Contract) -> Iterator[str]:
-    erasure = contract.erasure
-    if erasure is None:
-        return
-    if erasure.method not in ERASURE_METHODS:
-        yield f"bears subjects, so erasureMethod must be one of {', '.join(ERASURE_METHODS)}"
-    if erasure.method == "keep":
-        if not erasure.reason:
-            yield "erasureMethod keep needs an erasureReason that shows why nobody is recognised"
-        return
-    if erasure.match not in ERASURE_MATCHES:
-        yield f"bears subjects, so erasureMatch must be one of {', '.join(ERASURE_MATCHES)}"
-    if not erasure.keys or not set(erasure.keys) <= set(contract.column_names):
-        yield "bears subjects, so erasureKey must list columns that tell whose a row is"
-    elif erasure.match == BY_COLUMNS:
-        if strange := [name for name in erasure.keys if name not in PERSON_COLUMNS]:
-            yield f"erasureMatch columns knows {', '.join(PERSON_COLUMNS)}, not {', '.join(strange)}"
-        lacking = [n for n in PERSON_COLUMNS if n in contract.column_names and n not in erasure.keys]
-        if lacking:
-            yield f"erasureKey lacks {', '.join(lacking)}, by which rows of a person would be overlooked"
-    elif any(contract.column(name).type != "string" for name in erasure.keys):
-        yield "erasureKey must list columns of strings"

@@ -6,6 +6,7 @@ parcels follow. No engine is needed, and of the large tables only what can hold 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.errors import UsageError
@@ -129,7 +130,7 @@ def _take_landed(lake: Lake, humans: _Humans, ties: Iterable[Tie], digest: Diges
         ("landing.customer_emails", (C.CUSTOMER_ID, C.EMAIL)),
     ):
         for row in _select(lake, table, names, humans):
-            address = normalise(row[C.EMAIL]) if row[C.EMAIL] else None
+            address = normalise(row[C.EMAIL] or "")
             of_address = humans.owner(C.SUBJECT_ID, digest(address)) if address else None
             human = of_address or humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
             if human is None or (of_address is None and address in held):
@@ -141,22 +142,21 @@ def _take_landed(lake: Lake, humans: _Humans, ties: Iterable[Tie], digest: Diges
 
 
 def _take_history(lake: Lake, humans: _Humans) -> None:
-    names = (C.SUBJECT_ID, C.ORDER_ID, C.PHONE, C.FULL_NAME, C.STREET, C.REPORTS)
-    for row in _select(lake, "vault.addresses", names, humans, by=(C.SUBJECT_ID,)):
+    history = (C.SUBJECT_ID, C.ORDER_ID, C.PHONE, C.FULL_NAME, C.STREET, C.REPORTS)
+    for row in _select(lake, "vault.addresses", history, humans, by=(C.SUBJECT_ID,)):
         human = humans.owner(C.SUBJECT_ID, row[C.SUBJECT_ID])
         if human is not None:
             _take_row(humans, human, row)
             for report in list_reports(row[C.REPORTS]):
                 _take_row(humans, human, report)
-    names = (C.CUSTOMER_ID, C.SUBJECT_ID, C.EMAIL, C.PHONE, C.FULL_NAME)
-    for row in _select(lake, "vault.customers", names, humans, by=(C.CUSTOMER_ID,)):
-        human = humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
-        if human is not None:
-            _take_row(humans, human, row)
-    for row in _select(lake, "vault.identities", (C.CUSTOMER_ID, C.EMAIL), humans, by=(C.CUSTOMER_ID,)):
-        human = humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
-        if human is not None:
-            _take_row(humans, human, row)
+    for table, names in (
+        ("vault.customers", (C.CUSTOMER_ID, C.SUBJECT_ID, C.EMAIL, C.PHONE, C.FULL_NAME)),
+        ("vault.identities", (C.CUSTOMER_ID, C.EMAIL)),
+    ):
+        for row in _select(lake, table, names, humans, by=(C.CUSTOMER_ID,)):
+            human = humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
+            if human is not None:
+                _take_row(humans, human, row)
 
 
 def _take_purchases(lake: Lake, humans: _Humans) -> None:
@@ -211,10 +211,11 @@ def _mark(rows: "pa.Table", named: Mapping[str, frozenset[str]], addresses: froz
 
 
 def _make_person(lake: Lake, found: Found, shared: frozenset[str]) -> Person:
-    names = {name: frozenset(found[name]) for name in (*ATTRIBUTES.values(), "person_ids", "addresses")}
-    person = Person(**names, shared=shared & (names["phones"] | names["names"] | names["streets"]))
+    names: dict[str, Any] = {name: frozenset(found[name]) for name in (*ATTRIBUTES.values(), "person_ids", "addresses")}
+    own = shared & (names["phones"] | names["names"] | names["streets"])
+    person = replace(Person(), **names, shared=own)
     is_known = bool(person.person_ids or person.order_ids or person.return_ids or person.parcel_ids or person.names)
-    return Person(**names, shared=person.shared, is_known=is_known or _has_traces(lake, person))
+    return replace(person, is_known=is_known or _has_traces(lake, person))
 
 
 def _has_traces(lake: Lake, person: Person) -> bool:

@@ -1,7 +1,7 @@
 """One human: every account, address and number by which our tables know them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -62,7 +62,9 @@ class Person:
     @classmethod
     def from_json(cls, text: str) -> "Person":
         """The person that :meth:`to_json` wrote."""
-        return _make(json.loads(text))
+        values: dict[str, Any] = json.loads(text)
+        names: dict[str, Any] = {name: frozenset(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**names)
 
     def __repr__(self) -> str:
         accounts, addresses, orders = len(self.person_ids), len(self.subject_ids), len(self.order_ids)
@@ -72,7 +74,3 @@ class Person:
 def unite(people: Iterable[Person], name: str) -> Names:
     """What several people are called together, by the name of an attribute of :class:`Person`."""
     return NOTHING.union(*(getattr(person, name) for person in people))
-
-
-def _make(values: Mapping[str, Any]) -> Person:
-    return Person(**{name: frozenset(v) if isinstance(v, list) else v for name, v in values.items()})

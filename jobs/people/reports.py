@@ -5,8 +5,6 @@ import re
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs.lake import columns as C
-
 if TYPE_CHECKING:
     import pyarrow as pa
 

@@ -45,7 +45,9 @@ class TextMatcher:
     def __init__(self, people: Collection[Person], ad_ids: Collection[str]) -> None:
         self._addresses = unite(people, "addresses")
         self._phones = frozenset(
-            number for phone in unite(people, "phones") - unite(people, "shared") for number in list_phone_numbers(phone)
+            number
+            for phone in unite(people, "phones") - unite(people, "shared")
+            for number in list_phone_numbers(phone)
         )
         tracking = frozenset(parcel.partition("/")[2] for parcel in unite(people, "parcel_ids"))
         known = {"tracking": tracking, "ad_ids": frozenset(ad_ids)}

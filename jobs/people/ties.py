@@ -1,4 +1,4 @@
-"""Which accounts and addresses belong together: what the vault knows, and what landing has that is not conformed yet."""
+"""Which accounts and addresses belong together: what the vault knows, and what landing has besides."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
