@@ -12,7 +12,7 @@ from jobs.lake.contracts import SUBJECT_BUCKET
 from jobs.people.finding import find_people
 from jobs.people.person import Person
 from jobs.people.ties import LargeCircleError
-from jobs.privacy.pseudonyms import bucket_of, subject_digest
+from jobs.privacy.subject_ids import bucket_of, subject_digest
 from tests.conform.landed import DAYS, customer, land, order
 
 pytestmark = [pytest.mark.slow]
