@@ -34,3 +34,7 @@ class KeyRingError(SophiluxError):
 
 class BudgetError(SophiluxError):
     """A release would spend more privacy than its data set and period allow, or the ledger of spending was changed."""
+
+
+class DeadlineError(SophiluxError):
+    """Requests of people are due soon and not answered; an alert, nothing is broken."""

@@ -23,14 +23,14 @@ from airflow.sdk import (
     task,
 )
 
-from jobs.errors import BudgetError, ContractError, GateError, KeyRingError, UsageError
+from jobs.errors import BudgetError, ContractError, DeadlineError, GateError, KeyRingError, UsageError
 from jobs.steps import STEPS
 
 DAY_KEY = "%Y-%m-%d"
 HOPELESS = ExceptionRetryPolicy(
     [
         RetryRule(
-            exception=[UsageError, ContractError, GateError, KeyRingError, BudgetError],
+            exception=[UsageError, ContractError, GateError, KeyRingError, BudgetError, DeadlineError],
             action=RetryAction.FAIL,
             reason="A person has to look: the same run would fail the same way.",
         )

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     partners_file: str | None = None
     budgets_file: str | None = Field(None, description="What may be spent on releases about people; else our own.")
     holidays_file: str | None = Field(None, description="Days that are no working days; else weekends only.")
+    request_alert_days: int = Field(5, ge=0, le=15, description="Working days before the last one of a request.")
+    erase_policy: Literal["approval", "automatic"] = Field(
+        "approval", description="Whether erasure waits until somebody agreed to it."
+    )
     sources_root: str | None = None
 
     @field_validator("home")

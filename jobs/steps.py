@@ -181,6 +181,24 @@ FLOWS: tuple[Flow, ...] = (
         (Step("exports.keys", "Keys past their last day destroyed and recorded", (), ("ledger.key_events",)),),
     ),
     Flow(
+        "serve_requests",
+        "What people ask for about their data, and what closing an account asks for",
+        (
+            Step(
+                "requests.closed_accounts",
+                "A request to erase for every account that was closed",
+                ("vault.customers", "ledger.requests"),
+                ("ledger.requests", "ledger.request_events"),
+            ),
+            Step(
+                "requests.serving",
+                "What can be served at once, and erasure that somebody agreed to",
+                ("ledger.requests", "vault.request_payloads"),
+                ("ledger.requests", "ledger.request_events", "ledger.choices", "vault.request_payloads"),
+            ),
+        ),
+    ),
+    Flow(
         "enforce_retention",
         "Deletes what is older than its contract allows",
         (Step("retention.ages", "Plan and apply retention by age", (), ("ledger.retention_runs",)),),

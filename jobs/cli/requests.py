@@ -153,6 +153,25 @@ def refuse(
     typer.echo(f"{len(done):,} refused.")
 
 
+@request.command(epilog="Example: sophilux request check --within 5")
+def check(
+    within: Annotated[
+        int | None, typer.Option(min=0, help="Working days left at most; else SOPHILUX_REQUEST_ALERT_DAYS, else 5.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Exit with 1 when requests are due soon and not answered, naming them; for an alert without Airflow."""
+    with open_lake(home) as lake:
+        from jobs.requests.deadlines import find_urgent, tell_urgent
+
+        days = lake.settings.request_alert_days if within is None else within
+        urgent = find_urgent(lake, datetime.now(UTC).date(), within=days)
+    if urgent:
+        typer.echo(tell_urgent(urgent), err=True)
+        raise typer.Exit(1)
+    typer.echo("No request is due soon.")
+
+
 def _read_wish(kind: str | None, email: str, purpose: str | None, values: Sequence[str], key: "Key") -> "Wish":
     from jobs.lake import columns as C
     from jobs.requests.wishes import read_wish

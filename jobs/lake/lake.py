@@ -4,11 +4,9 @@ Writing is always the same four moves: check the columns against the contract, s
 them, commit. A reader sees the state before or after, never between.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import reduce
-from operator import and_
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -279,28 +277,6 @@ class Lake:
         chosen = [(partition, "in", sorted(partitions))] if partition and partitions is not None else None
         found = DeltaTable(self.location(table)).to_pyarrow_table(partitions=chosen, filesystem=files)
         rows: list[dict[str, Any]] = evolution.fill_missing(found, self.contracts[table]).to_pylist()
-        return rows
-
-    def find_records(
-        self, table: str, matches: Mapping[str, Collection[Any]], columns: Sequence[str]
-    ) -> list[dict[str, Any]]:
-        """The few rows of a large table in which every named column has one of the values, without an engine.
-
-        Args:
-            table: ``zone.name``.
-            matches: values by column; with ``subject_bucket`` among them only the files that may hold them are read.
-            columns: columns of the result.
-        """
-        import pyarrow.compute as pc
-        from deltalake import DeltaTable
-        from pyarrow.fs import SubTreeFileSystem
-
-        if not self.exists(table):
-            return []
-        system, path = storage.filesystem(self.location(table))
-        dataset = DeltaTable(self.location(table)).to_pyarrow_dataset(filesystem=SubTreeFileSystem(path, system))
-        conditions = [pc.field(name).isin(sorted(values)) for name, values in matches.items()]
-        rows: list[dict[str, Any]] = dataset.to_table(list(columns), filter=reduce(and_, conditions)).to_pylist()
         return rows
 
     def current_files(self, table: str, partitions: Collection[str] | None = None) -> frozenset[str]:

@@ -16,6 +16,7 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.privacy import request_ledger as ledger
+from jobs.privacy.calendars import load_calendar
 from jobs.requests import payloads
 from jobs.requests.choices import Choice, record_choices
 from jobs.requests.opening import Opened
@@ -76,23 +77,24 @@ def serve_choices(lake: Lake, opened: Sequence[Opened], *, now: datetime, by: st
     serve(lake, [o.request[C.REQUEST_ID] for o in opened if o.is_new and o.request[C.KIND] in kinds], now=now, by=by)
 
 
-def list_servable(requests: Sequence[ledger.Row]) -> list[str]:
-    """Requests that can be served without asking anybody: all but erasure that nobody agreed to yet."""
-    is_open = (ledger.OPEN, ledger.SERVING)
-    return [
-        row[C.REQUEST_ID]
-        for row in requests
-        if row[C.STATE] in is_open and row[C.KIND] in HANDLERS and (row[C.KIND] != ledger.ERASE or row[C.APPROVED_AT])
-    ]
+def list_servable(lake: Lake) -> list[str]:
+    """Requests that can be served without asking anybody: all but erasure that nobody agreed to yet.
+
+    With ``SOPHILUX_ERASE_POLICY=automatic`` nobody has to.
+    """
+    is_agreed = lake.settings.erase_policy == "automatic"
+    waiting = [row for row in ledger.read_requests(lake) if row[C.STATE] in (ledger.OPEN, ledger.SERVING)]
+    may_be = [row for row in waiting if row[C.KIND] != ledger.ERASE or is_agreed or row[C.APPROVED_AT]]
+    return [row[C.REQUEST_ID] for row in may_be if row[C.KIND] in HANDLERS]
 
 
 def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001
     """Serve what can be served, and finish what runs that died left behind; the days do not matter."""
     now = datetime.now(UTC)
     ledger.complete_events(lake, now=now, by=STEP)
-    served = serve(lake, list_servable(ledger.read_requests(lake)), now=now, by=STEP)
     forget_payloads(lake)
-    return StepReport(rows_out=len(served))
+    served = serve(lake, list_servable(lake), now=now, by=STEP)
+    return StepReport(rows_out=len(served), warnings=_warn_of_calendar(lake))
 
 
 def forget_payloads(lake: Lake) -> None:
@@ -101,6 +103,15 @@ def forget_payloads(lake: Lake) -> None:
     unused = payloads.find_payloads_without_use(lake, waiting)
     if unused:
         payloads.drop_payloads(lake, unused)
+
+
+def _warn_of_calendar(lake: Lake) -> list[str]:
+    """A warning when requests are due in days of which the calendar does not know holidays yet."""
+    ends_on = load_calendar(lake.settings.holidays).ends_on
+    due = max((row[C.DUE_ON] for row in ledger.read_requests(lake) if row[C.ANSWERED_AT] is None), default=None)
+    if ends_on is None or due is None or due <= ends_on:
+        return []
+    return [f"requests are due until {due}, but the calendar of holidays ends on {ends_on}; add the next ones"]
 
 
 def _finish(lake: Lake, row: ledger.Row, outcome: Outcome, *, now: datetime, by: str) -> None:

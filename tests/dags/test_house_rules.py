@@ -11,8 +11,10 @@ from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
-MERGED_BY_TWO = {"vault.addresses"}
-FURTHER_TASKS = {"plan_retention", "list_partners"}
+MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events"}
+FURTHER_TASKS = {"plan_retention", "list_partners", "check_deadlines"}
+AWAITED_BY_NOBODY = {"serve_requests"}
+"""People may ask at any hour: what reads the ledger of requests takes it as it is."""
 
 
 @pytest.fixture(params=FLOW_NAMES)
@@ -97,9 +99,12 @@ def test_a_step_runs_after_those_whose_tables_it_reads(dag):
     steps = _steps(dag)
     for later in steps:
         for earlier in steps:
-            if earlier is not later and set(earlier.writes) & set(later.reads):
+            read = set(earlier.writes) & set(later.reads)
+            if earlier is not later and read:
                 upstream = dag.get_task(_task_id(later)).get_flat_relative_ids(upstream=True)
-                assert _task_id(earlier) in upstream, f"{later.name} reads what {earlier.name} writes"
+                downstream = dag.get_task(_task_id(later)).get_flat_relative_ids(upstream=False)
+                ordered = upstream | downstream if read <= set(later.writes) else upstream
+                assert _task_id(earlier) in ordered, f"{later.name} reads what {earlier.name} writes"
 
 
 def test_a_table_has_one_writer(dags):
@@ -113,7 +118,8 @@ def test_a_table_has_one_writer(dags):
 
 
 def test_an_asset_triggered_dag_waits_for_what_its_steps_read_from_other_flows(dags):
-    written = {table for flow in FLOWS for step in flow.steps for table in step.writes}
+    flows = [flow for flow in FLOWS if flow.name not in AWAITED_BY_NOBODY]
+    written = {table for flow in flows for step in flow.steps for table in step.writes}
     for name in ("build_marts", "export_audiences"):
         flow = next(flow for flow in FLOWS if flow.name == name)
         own = {table for step in flow.steps for table in step.writes}

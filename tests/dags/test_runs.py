@@ -10,6 +10,7 @@ from jobs.lake.reports import StepReport
 from jobs.privacy.keyring import open_keyring
 from jobs.settings import load_settings
 from jobs.steps import FLOWS
+from tests.requests.asking import ask
 
 DAY = date(2024, 1, 31)
 STEP_FLOWS = [flow for flow in FLOWS if flow.name not in ("export_audiences", "enforce_retention")]
@@ -67,6 +68,17 @@ def test_rotate_keys_destroys_what_is_past_its_last_day_and_records_it(load_dag,
     assert [entry.purpose for entry in ring.entries() if entry.destroyed_at] == ["partner/adnet/2023Q4"]
     events = {(row["purpose"], row["event"]) for row in Lake.open(settings).read_records("ledger.key_events")}
     assert ("partner/adnet/2023Q4", "destroyed") in events
+
+
+def test_an_alert_of_requests_that_are_due_fails_its_task_and_nothing_else(load_dag, ran, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOPHILUX_HOME", str(tmp_path / "lake"))
+    request = ask(Lake.open(load_settings()), "access").request
+    days = {"soon": request["due_on"], "later": request["received_at"].date()}
+    states = {name: load_dag("serve_requests").test(run_conf={"day": str(day)}) for name, day in days.items()}
+    assert {name: run.state for name, run in states.items()} == {"soon": "failed", "later": "success"}
+    failed = {ti.task_id for ti in states["soon"].get_task_instances() if ti.state == "failed"}
+    assert failed == {"check_deadlines"}
+    assert [name for name, _ in ran] == ["requests.closed_accounts", "requests.serving"] * 2
 
 
 @pytest.mark.slow
