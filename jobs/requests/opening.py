@@ -8,10 +8,11 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.lake.scanning import scan_rows
 from jobs.privacy import request_ledger as ledger
 from jobs.privacy.calendars import Calendar, load_calendar
 from jobs.privacy.subject_ids import bucket_of
@@ -89,13 +90,16 @@ def open_requests(lake: Lake, wishes: Sequence[Wish], *, now: datetime, by: str)
 
 def find_persons(lake: Lake, subject_ids: Iterable[str]) -> dict[str, str]:
     """The account of each address that belongs to one."""
-    wanted = set(subject_ids)
-    matches: dict[str, set[Any]] = {
-        C.SUBJECT_BUCKET: {bucket_of(subject) for subject in wanted},
-        C.SUBJECT_ID: wanted,
-    }
-    rows = lake.find_records(SUBJECTS, matches, (C.SUBJECT_ID, C.PERSON_ID))
-    return {row[C.SUBJECT_ID]: row[C.PERSON_ID] for row in rows}
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = sorted(set(subject_ids))
+    buckets, values = frozenset(map(bucket_of, wanted)), pa.array(wanted, pa.string())
+    found: dict[str, str] = {}
+    for rows in scan_rows(lake, SUBJECTS, columns=(C.SUBJECT_ID, C.PERSON_ID), buckets=buckets):
+        own = rows.filter(pc.is_in(rows[C.SUBJECT_ID], value_set=values))
+        found |= dict(zip(own[C.SUBJECT_ID].to_pylist(), own[C.PERSON_ID].to_pylist(), strict=True))
+    return found
 
 
 def describe_request(
