@@ -101,6 +101,7 @@ def _run_row(name: str, days: Days, report: StepReport, seconds: float) -> dict[
         "rows_out": report.rows_out,
         "duplicates": report.duplicates,
         "quarantined": report.quarantined,
+        "forgotten": report.forgotten,
         "warnings": "; ".join(report.warnings) or None,
         "seconds": seconds,
         "finished_at": datetime.now(UTC),

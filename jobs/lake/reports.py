@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class StepReport:
     """Counts of one run; none where a step has no such count.
 
-    For steps that conform lines, ``rows_in = rows_out + duplicates + quarantined``.
+    For steps that conform lines, ``rows_in = rows_out + duplicates + quarantined + forgotten``, the last
+    being lines about people who were erased.
     """
 
     rows_in: int | None = None
@@ -15,3 +16,4 @@ class StepReport:
     duplicates: int | None = None
     quarantined: int | None = None
     warnings: list[str] = field(default_factory=list)
+    forgotten: int | None = None

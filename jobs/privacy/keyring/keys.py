@@ -12,6 +12,7 @@ KEY_BYTES: Final = 32
 SUBJECT: Final = "subject"
 SIGNING: Final = "signing"
 SHUFFLE: Final = "shuffle"
+TOMBSTONE: Final = "tombstone"
 PARTNER: Final = "partner"
 PAIR: Final = "pair"
 SHARED: Final = "shared"
