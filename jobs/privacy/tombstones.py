@@ -100,7 +100,9 @@ def find_tombstones(lake: Lake, names: Names) -> list[dict[str, Any]]:
     digest = tombstone_digest(lake)
     wanted = pa.array([digest(f"{kind}:{name}") for kind, values in names.items() for name in values], pa.string())
     columns = lake.contracts[TABLE].column_names
-    parts = (rows.filter(pc.is_in(rows[C.DIGEST], value_set=wanted)) for rows in scan_rows(lake, TABLE, columns=columns))
+    parts = (
+        rows.filter(pc.is_in(rows[C.DIGEST], value_set=wanted)) for rows in scan_rows(lake, TABLE, columns=columns)
+    )
     return [row for part in parts for row in part.to_pylist()]
 
 
@@ -160,5 +162,3 @@ def _find_key(lake: Lake) -> Key:
 
 def _in_utc(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
