@@ -38,3 +38,7 @@ class BudgetError(SophiluxError):
 
 class DeadlineError(SophiluxError):
     """Requests of people are due soon and not answered; an alert, nothing is broken."""
+
+
+class PlanError(SophiluxError):
+    """A plan of what to delete cannot be carried out as it stands; nothing was deleted."""

@@ -10,6 +10,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import (
     Asset,
     CronPartitionTimetable,
@@ -23,14 +24,14 @@ from airflow.sdk import (
     task,
 )
 
-from jobs.errors import BudgetError, ContractError, DeadlineError, GateError, KeyRingError, UsageError
+from jobs.errors import BudgetError, ContractError, DeadlineError, GateError, KeyRingError, PlanError, UsageError
 from jobs.steps import STEPS
 
 DAY_KEY = "%Y-%m-%d"
 HOPELESS = ExceptionRetryPolicy(
     [
         RetryRule(
-            exception=[UsageError, ContractError, GateError, KeyRingError, BudgetError, DeadlineError],
+            exception=[UsageError, ContractError, GateError, KeyRingError, BudgetError, DeadlineError, PlanError],
             action=RetryAction.FAIL,
             reason="A person has to look: the same run would fail the same way.",
         )
@@ -147,6 +148,20 @@ def part_task(name: str) -> Any:  # noqa: ANN401
         return {"rows_out": report.rows_out}
 
     return run_one_part
+
+
+class Approval(ApprovalOperator):
+    """A person's yes or no, handed on also where it is no: the operator itself hands on nothing then.
+
+    The answer is the XCom ``answer``: ``is_approved``, and ``by``, the person's name or ``nobody`` after the time.
+    """
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Goes on after the answer."""
+        by = event.get("responded_by_user")
+        is_approved = event.get("chosen_options") == [self.APPROVE]
+        context["ti"].xcom_push("answer", {"is_approved": is_approved, "by": by["name"] if by else "nobody"})
+        return super().execute_complete(context, event)
 
 
 def current_day() -> date:

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     erase_policy: Literal["approval", "automatic"] = Field(
         "approval", description="Whether erasure waits until somebody agreed to it."
     )
+    retention_max_share: float = Field(0.2, ge=0, le=1, description="Part of a table that a routine plan may delete.")
+    retention_policy: Literal["routine", "ask"] = Field("routine", description="ask: a person approves every plan.")
+    retention_plan_days: int = Field(7, ge=1, description="Days for which a plan may be applied.")
     sources_root: str | None = None
 
     @field_validator("home")

@@ -201,7 +201,14 @@ FLOWS: tuple[Flow, ...] = (
     Flow(
         "enforce_retention",
         "Deletes what is older than its contract allows",
-        (Step("retention.ages", "Plan and apply retention by age", (), ("ledger.retention_runs",)),),
+        (
+            Step(
+                "retention.ages",
+                "Plan retention by age, and apply the plan where it is routine or was approved",
+                ("ledger.holds",),
+                ("ledger.retention_plans", "ledger.retention_runs"),
+            ),
+        ),
     ),
 )
 STEPS: dict[str, Step] = {step.name: step for flow in FLOWS for step in flow.steps}

@@ -95,7 +95,7 @@ def _edit(
 
     def work(numbered: tuple[int, commits.TableFile]) -> Edited | None:
         number, file = numbered
-        source, target = storage.join(location, file.path), storage.join(folder, _name_target(file, number))
+        source, target = storage.join(location, file.path), storage.join(folder, name_target(file, number))
         return edit_file(source, target, columns=columns, find=find, edit=edit, may_hold=look)
 
     try:
@@ -127,7 +127,7 @@ def _commit(
     return commits.swap(staged, replaced)
 
 
-def _name_target(file: commits.TableFile, number: int) -> str:
+def name_target(file: commits.TableFile, number: int) -> str:
     """Partition folder and a name of its own, because files that are replaced may be called alike."""
     folder, _, name = file.path.rpartition("/")
     partition = next((part for part in reversed(folder.split("/")) if "=" in part), None)

@@ -304,6 +304,12 @@ class Lake:
 
         return DeltaTable(self.location(table)).version() if self.exists(table) else None
 
+    def table_id(self, table: str) -> str | None:
+        """Id that the table's log was begun with; none while it does not exist."""
+        from deltalake import DeltaTable
+
+        return str(DeltaTable(self.location(table)).metadata().id) if self.exists(table) else None
+
     def history(self, table: str) -> list[dict[str, Any]]:
         """Commits of the table, newest first."""
         from deltalake import DeltaTable

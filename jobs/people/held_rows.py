@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAMING: Final = (C.SUBJECT_ID, C.PERSON_ID, C.CUSTOMER_ID, C.ORDER_ID, C.PARCEL_ID)
 """Columns that tie a row to a person or an order."""
 EXEMPT: Final = ("ledger.holds",)
+PACKAGES: Final = ("exports.additions", "exports.removals", "exports.app_installs", "exports.conversions")
 Names = Mapping[str, frozenset[str]]
 """Values by column of :data:`NAMING`."""
 
@@ -54,6 +55,12 @@ class HeldRows:
     def covers(self, partition: str | None) -> bool:
         """True where a partition is held as a whole."""
         return bool(self.periods) and partition is not None and _is_inside(date.fromisoformat(partition), self.periods)
+
+    def may_be_in(self, buckets: tuple[int, int] | None) -> bool:
+        """False where a file's lowest and highest bucket rule out that ``find`` marks a row of it."""
+        if self.buckets is None or buckets is None:
+            return True
+        return any(buckets[0] <= bucket <= buckets[1] for bucket in self.buckets)
 
     def spare(self, find: Find) -> Find:
         """``find`` without what is held; it needs the columns of both."""
@@ -101,6 +108,15 @@ class Keeper:
             None if marks[1].columns else _bucket_ofs(contract, names),
             (*by_name, *by_day),
         )
+
+    def holds_of_package(self, day: date) -> list[Hold]:
+        """The holds that keep a partner's package of a day.
+
+        Whose identifiers a package holds cannot be told without every key it was made with, so a hold on people keeps
+        all of them; one on orders keeps none, because packages name no order.
+        """
+        named = [hold for hold in self._holds if any(hold.covers(table) for table in PACKAGES)]
+        return [hold for hold in named if hold.scope == SUBJECT or (hold.days is not None and day in hold.days)]
 
 
 class _NameMarks:

@@ -1,7 +1,7 @@
 """Folders that retention removes: old packages, what crashes left, and notes of vacuums still to do.
 
-A note is an empty file ``.retention/<table>``, written before a table loses rows and removed after its old files
-are gone. A run that died between the two leaves it, and the next run finishes the work.
+A note is an empty file ``.retention/pending/<table>``, written before a table loses rows and removed after its old
+files are gone. A run that died between the two leaves it, and the next run finishes the work.
 """
 
 import json
@@ -17,7 +17,7 @@ from jobs.lake.scratch import FOLDER as SCRATCH
 if TYPE_CHECKING:
     from pyarrow import fs
 
-NOTES: Final = ".retention"
+NOTES: Final = ".retention/pending"
 EXPORTS: Final = "exports"
 MANIFEST: Final = "manifest.json"
 LEFTOVER_SECONDS: Final = 86_400
@@ -25,9 +25,10 @@ LEFTOVER_SECONDS: Final = 86_400
 
 @dataclass(frozen=True)
 class Package:
-    """A partner's package of a day; rows as its manifest says, 0 where it has none."""
+    """A partner's package of a day; ``folder`` is relative to the home, rows as its manifest says, 0 without one."""
 
     location: str
+    folder: str
     day: date
     rows: int
     bytes: int
@@ -59,8 +60,10 @@ def list_packages(home: str) -> list[Package]:
         for info in _list(storage.join(home, EXPORTS, partner.base_name)):
             day = _read_day(info.base_name)
             if day is not None:
-                location = storage.join(home, EXPORTS, partner.base_name, info.base_name)
-                found.append(Package(location, day, _count_rows(location), sum(f.size or 0 for f in _list(location))))
+                folder = storage.join(EXPORTS, partner.base_name, info.base_name)
+                location = storage.join(home, folder)
+                size = sum(file.size or 0 for file in _list(location))
+                found.append(Package(location, folder, day, _count_rows(location), size))
     return sorted(found, key=lambda package: (package.day, package.location))
 
 

@@ -25,4 +25,9 @@ def find_cutoff(retention: Retention, day: date) -> date:
 
 def describe(retention: Retention) -> str:
     """The rule in words, such as ``30 days from pull_day: short-lived copy``."""
-    return f"{retention.value} {UNITS[retention.unit]} from {retention.element}: {retention.rule}"
+    return f"{describe_period(retention)} from {retention.element}: {retention.rule}"
+
+
+def describe_period(retention: Retention) -> str:
+    """The period alone, such as ``30 days``."""
+    return f"{retention.value} {UNITS[retention.unit]}"

@@ -1,5 +1,6 @@
 """A home of its own for Airflow, set before anything imports Airflow."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,15 @@ def dags(dag_bag):
 
 @pytest.fixture(scope="session")
 def load_dag(airflow_home):
-    """Reads a DAG anew: ``dag.test()`` leaves the run's parameters in the object it ran on."""
+    """Reads a DAG anew: ``dag.test()`` leaves the run's parameters in the objects it ran on."""
     from airflow.dag_processing.dagbag import DagBag
 
+    from jobs.orchestration import HOUSE_RULES
+
+    params = deepcopy(HOUSE_RULES["params"])
+
     def load(name):
+        HOUSE_RULES["params"] = deepcopy(params)
         dag = DagBag(str(DAGS / f"{name}.py")).dags[name]
         for task in dag.tasks:
             if not task.is_mapped:

@@ -12,7 +12,8 @@ from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
 MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events"}
-FURTHER_TASKS = {"plan_retention", "list_partners", "check_deadlines"}
+FURTHER_TASKS = {"list_partners", "check_deadlines", "plan_retention", "choose_approval", "approve_by_policy",
+                 "approve_plan", "record_approval", "record_rejection"}  # fmt: skip
 AWAITED_BY_NOBODY = {"serve_requests"}
 """People may ask at any hour: what reads the ledger of requests takes it as it is."""
 
@@ -70,7 +71,8 @@ def test_is_bounded_in_time_and_number(dag):
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert dag.dagrun_timeout is not None
-    assert all(task.execution_timeout is not None for task in dag.tasks)
+    assert all(task.execution_timeout or task.task_type == "Approval" for task in dag.tasks)
+    assert all(task.response_timeout for task in dag.tasks if task.task_type == "Approval")
 
 
 def test_retries_with_growing_pauses(dag):

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from jobs.retention import shelf
+from jobs.retention.applying import apply_plan
+from jobs.retention.approvals import approve_plan
+from jobs.retention.planning import make_plan
+
 DAY = date(2024, 6, 30)
 
 
@@ -46,6 +51,13 @@ def fill(lake, table, rows):
     contract = lake.contracts[table]
     values = [tuple(row.get(name) for name in contract.column_names) for row in rows]
     lake.replace(table, lake.session.createDataFrame(values, contract.engine_schema()))
+
+
+def forget(lake, day):
+    """A plan, approved and applied; what it deletes."""
+    name = shelf.keep_plan(lake, make_plan(lake, day))
+    approve_plan(lake, name, by="the tests")
+    return apply_plan(lake, name)
 
 
 def list_data_files(lake, table):

@@ -7,12 +7,11 @@ import pyrage
 import pytest
 
 from jobs.exports.members import LEDGER, VAULT
-from jobs.lake import Days
-from jobs.retention import ages
+from jobs.retention.planning import make_plan
 from tests.exports.conftest import fill_subjects
 from tests.exports.reading import EUROPE, export, folder
 
-from .conftest import DAY, fill
+from .conftest import DAY, fill, forget
 
 SILENT_SINCE, HEARD_OF = date(2022, 6, 29), date(2022, 6, 30)
 
@@ -23,7 +22,7 @@ def test_what_a_partner_holds_is_kept_until_it_has_been_silent_for_two_years(lak
     days = {"silent": SILENT_SINCE, "active": HEARD_OF}
     rows = [{**common, "partner": name, "package_id": f"{name}.0", "as_of": day} for name, day in days.items()]
     fill(lake, table, rows)
-    ages.run(lake, Days.single(DAY))
+    forget(lake, DAY)
     assert [row["partner"] for row in lake.read_records(table)] == ["active"]
 
 
@@ -35,9 +34,9 @@ def test_packages_go_after_their_term_with_all_their_files(lake, sealed):
     old, young = date(2024, 3, 31), date(2024, 4, 1)
     for day in (old, young):
         export(lake, partner, day)
-    (removal,) = ages.plan(lake, DAY)
+    (removal,) = make_plan(lake, DAY).removals
     assert (removal.table, len(removal.folders)) == ("exports.additions", 1)
-    ages.run(lake, Days.single(DAY))
+    forget(lake, DAY)
     assert not folder(lake, partner, old).exists()
     assert folder(lake, partner, young).exists()
     assert {row["day"] for row in lake.read_records("ledger.exports")} == {old, young}
