@@ -6,7 +6,7 @@ there to the vault (who people are), to `lake.subjects` (pseudonyms, opt-outs) a
 | | |
 |---|---|
 | reads | the shop's database: `SOPHILUX_PURCHASES_URI`, which may be `airflow://<connection>` |
-| writes | `landing.*` of the shop, `vault.customers`, `vault.identities`, `vault.addresses`, `lake.subjects`, `lake.products`, `lake.orders`, `lake.order_lines`, `lake.returns`, `quarantine.*` |
+| writes | `landing.*` of the shop, `vault.customers`, `vault.identities`, `vault.addresses`, `lake.subjects`, `lake.products`, `lake.orders`, `lake.order_lines`, `lake.returns`, `lake.exchange_rates`, `quarantine.*` |
 | followed by | `build_marts`, `export_audiences`, once the clicks of the day are in as well |
 
 **Run again** a day: clear its run, or
@@ -17,7 +17,8 @@ there to the vault (who people are), to `lake.subjects` (pseudonyms, opt-outs) a
 `sophilux run pull_purchases --day 2024-01-01 --until 2024-01-31`.
 
 **Triage**: *sources_purchases* failed: can this machine reach the database, is the connection right? It is retried
-with growing pauses. A *conform* task failed: read its one-line message; contract and gate errors are not retried, and
+with growing pauses. *sources_exchange_rates* failed: its message names the wrong lines of the file. A *conform* task
+failed: read its one-line message; contract and gate errors are not retried, and
 the last good day stays. Rows missing without a failure: `quarantine.<table>` holds them with the reason.
 """  # noqa: E501
 
@@ -33,6 +34,7 @@ with DAG(
     **HOUSE_RULES,
 ):
     sources_purchases = step_task("sources.purchases")
+    sources_exchange_rates = step_task("sources.exchange_rates")
     conform_customers = step_task("conform.customers")
     conform_products = step_task("conform.products")
     conform_orders = step_task("conform.orders")

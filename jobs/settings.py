@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     keyring_airflow_variable: str = Field("sophilux_keyring_secret", description="Airflow masks names like this one.")
     keyring_kms_key: str | None = Field(None, description="Id, ARN or alias of the KMS key that seals the ring's file.")
     partners_file: str | None = None
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Reporting currency; amounts without one are in it.")
+    rates_file: str | None = Field(None, description="Exchange rates as CSV; else rates.csv beside the other sources.")
     budgets_file: str | None = Field(None, description="What may be spent on releases about people; else our own.")
     holidays_file: str | None = Field(None, description="Days that are no working days; else weekends only.")
     request_alert_days: int = Field(5, ge=0, le=15, description="Working days before the last one of a request.")
@@ -99,9 +101,17 @@ class Settings(BaseSettings):
         return Path(self.partners_file or f"{self.sources}/partners.yaml").expanduser()
 
     @property
+    def rates(self) -> Path:
+        """File of exchange rates; it may be missing where the shop knows its reporting currency only."""
+        return Path(self.rates_file or f"{self.sources}/rates.csv").expanduser()
+
+    @property
     def budgets(self) -> Path | None:
         """File of privacy budgets; none takes the one that comes with the program."""
-        return Path(self.budgets_file).expanduser() if self.budgets_file else None
+        if self.budgets_file:
+            return Path(self.budgets_file).expanduser()
+        beside = Path(self.sources) / "budgets.yaml"
+        return beside if beside.is_file() else None
 
     @property
     def holidays(self) -> Path | None:

@@ -30,6 +30,9 @@ class Flow:
 PULLED_PURCHASES = tuple(
     f"landing.{t}" for t in ("customers", "customer_emails", "products", "orders", "order_lines", "returns")
 )
+CHARTED = tuple(
+    f"lake.{t}" for t in ("order_lines", "orders", "returns", "products", "subjects", "sessions", "exchange_rates")
+)
 
 FLOWS: tuple[Flow, ...] = (
     Flow(
@@ -50,6 +53,12 @@ FLOWS: tuple[Flow, ...] = (
         "Customers, orders, returns and the catalogue from the shop's database",
         (
             Step("sources.purchases", "Database windows to landing", (), PULLED_PURCHASES),
+            Step(
+                "sources.exchange_rates",
+                "Exchange rates from a file of the shop",
+                (),
+                ("lake.exchange_rates",),
+            ),
             Step(
                 "conform.customers",
                 "Accounts split into vault and pseudonyms",
@@ -102,10 +111,16 @@ FLOWS: tuple[Flow, ...] = (
         "Best-sellers and recommendations",
         (
             Step(
+                "marts.bestsellers_exact",
+                "Exact charts of products per day, week, month, year and trailing days, for inside use",
+                CHARTED,
+                ("marts.bestsellers_exact", "ledger.chart_exclusions"),
+            ),
+            Step(
                 "marts.bestsellers",
-                "Best-selling products per day, week and month",
-                ("lake.order_lines", "lake.orders", "lake.returns", "lake.products"),
-                ("marts.bestsellers",),
+                "The same charts by buyers, published with noise",
+                (*CHARTED, "marts.bestsellers_exact"),
+                ("marts.bestsellers", "ledger.privacy_charges", "ledger.chart_utility"),
             ),
             Step(
                 "marts.also_bought",

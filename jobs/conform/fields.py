@@ -22,6 +22,7 @@ DATE_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}"
 NUMBER_PATTERN: Final = r"^[+-]?\d{1,18}(\.\d*)?$"
 EXACT: Final = "decimal(38,18)"
 PRICE: Final = "decimal(12,2)"
+CURRENCY_PATTERN: Final = "^[A-Z]{3}$"
 YES: Final = ("1", "true", "t", "yes", "y")
 NO: Final = ("0", "false", "f", "no", "n")
 PULL_COLUMNS: Final = (C.PULL_DAY, C.ROW_NO)
@@ -73,6 +74,17 @@ def read_whole_number(name: str) -> "Column":
     """The whole number, also where it is written ``6.0``; null where it is none."""
     number = read_number(name)
     return F.when(number == F.floor(number), F.floor(number).try_cast("bigint"))
+
+
+def read_currency() -> "Column":
+    """Three capital letters; null where there is no text, or another one."""
+    text = F.upper(read_text(C.CURRENCY))
+    return F.when(text.rlike(CURRENCY_PATTERN), text)
+
+
+def is_bad_currency() -> "Column":
+    """True for a text that :func:`read_currency` does not take for a currency."""
+    return read_text(C.CURRENCY).isNotNull() & read_currency().isNull()
 
 
 def first_broken(rules: Mapping[str, "Column"]) -> "Column":

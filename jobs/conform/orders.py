@@ -5,6 +5,8 @@ Rules:
     * Its person is the one of its own e-mail address; without one, or where that cannot be normalised, the one of its
       account; without either the person is unknown, which is allowed.
     * An address that cannot be normalised is refused where no account stands in for it.
+    * A currency is three letters; without one it is the shop's reporting currency. What does not say otherwise is no
+      test order.
     * Of several rows of one order the last changed counts, also when its day changed.
 """
 
@@ -12,7 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.conform.fields import first_broken, read_text, read_time, row_as_text, select_rejects
+from jobs.conform.fields import (
+    first_broken,
+    is_bad_currency,
+    read_currency,
+    read_flag,
+    read_text,
+    read_time,
+    row_as_text,
+    select_rejects,
+)
 from jobs.conform.folding import fold
 from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
@@ -37,6 +48,7 @@ BAD_ORDER_TIME: Final = "ordered_at is missing or not a time"
 BAD_CANCEL_TIME: Final = "cancelled_at is not a time"
 BAD_UPDATE: Final = "updated_at is missing or not a time"
 BAD_EMAIL: Final = "e-mail address cannot be normalised"
+BAD_CURRENCY: Final = "currency is not three letters"
 
 
 def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -> "DataFrame":
@@ -88,6 +100,8 @@ def type_orders(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") 
         subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
         C.COUNTRY,
         F.lower(read_text(C.STATUS)).alias(C.STATUS),
+        read_currency().alias(C.CURRENCY),
+        read_flag(C.IS_TEST, missing=False, unclear=False).alias(C.IS_TEST),
         read_time(C.ORDERED_AT).alias(C.ORDERED_AT),
         read_time(C.CANCELLED_AT).alias(C.CANCELLED_AT),
         read_time(C.UPDATED_AT).alias(C.UPDATED_AT),
@@ -96,6 +110,7 @@ def type_orders(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") 
         C.RAW,
         "_is_bad_email",
         (read_text(C.CANCELLED_AT).isNotNull() & read_time(C.CANCELLED_AT).isNull()).alias("_is_bad_cancel"),
+        is_bad_currency().alias("_is_bad_currency"),
     )
     broken = {
         NO_ORDER: F.col(C.ORDER_ID).isNull(),
@@ -103,9 +118,10 @@ def type_orders(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") 
         UNKNOWN_STATUS: ~F.coalesce(F.col(C.STATUS).isin(*STATUSES), F.lit(False)),
         BAD_CANCEL_TIME: F.col("_is_bad_cancel"),
         BAD_UPDATE: F.col(C.UPDATED_AT).isNull(),
+        BAD_CURRENCY: F.col("_is_bad_currency"),
         BAD_EMAIL: F.col("_is_bad_email"),
     }
-    return typed.withColumn(C.REASON, first_broken(broken)).drop("_is_bad_email", "_is_bad_cancel")
+    return typed.withColumn(C.REASON, first_broken(broken)).drop("_is_bad_email", "_is_bad_cancel", "_is_bad_currency")
 
 
 def run(lake: Lake, days: Days) -> StepReport:

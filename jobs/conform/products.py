@@ -3,6 +3,7 @@
 Rules:
     * A product needs an id and a time of its last change.
     * Its category is the top level of its path; without a path it is ``Uncategorised``.
+    * A path that comes back to a name it has been through is a cycle: the name counts where it came first.
     * A price that is no amount, or below zero, is unknown. Prices are rounded to two places, half away from zero.
     * What does not say otherwise is merchandise.
 """
@@ -48,6 +49,7 @@ def type_products(landing: "DataFrame") -> "DataFrame":
         One row per row: the columns of ``lake.products``, ``pull_day``, ``row_no``, ``reason`` and ``raw``.
     """
     levels = F.regexp_replace(F.regexp_replace(C.CATEGORY_PATH, r"\s*/[\s/]*", "/"), r"^[\s/]+|[\s/]+$", "")
+    levels = F.array_join(F.array_distinct(F.split(levels, "/")), "/")
     path = F.when(levels != "", levels).otherwise(F.lit(UNCATEGORISED))
     price = read_number(C.UNIT_PRICE)
     typed = landing.select(

@@ -4,6 +4,7 @@ Rules:
     * A return needs an id, a product, a time, a whole quantity of 1 or more and a refund of 0 or more per piece.
     * Its person is that of its own e-mail address, else of its account, else of its order; unknown is allowed.
     * An order that is not in ``lake.orders`` leaves the day of the sale unknown and refuses nothing.
+    * Its currency is its own, else that of its order, else the shop's reporting currency.
     * E-mail addresses and payment-card numbers in the reason are masked.
     * Of several rows of one line that of the newest pull counts, the others are duplicates.
 """
@@ -12,11 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.conform.fields import first_broken, read_text, read_time, row_as_text, select_rejects
+from jobs.conform.fields import (
+    first_broken,
+    is_bad_currency,
+    read_currency,
+    read_text,
+    read_time,
+    row_as_text,
+    select_rejects,
+)
 from jobs.conform.folding import fold
 from jobs.conform.landing import check_not_expired
 from jobs.conform.order_lines import broken_amounts, type_amounts
-from jobs.conform.orders import BAD_EMAIL, find_subjects
+from jobs.conform.orders import BAD_CURRENCY, BAD_EMAIL, find_subjects
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
@@ -51,6 +60,7 @@ def type_returns(landing: "DataFrame", orders: "DataFrame", accounts: "DataFrame
         F.col(C.DAY).alias(C.SALE_DAY),
         F.col(C.SUBJECT_ID).alias("_order_subject"),
         F.col(C.COUNTRY).alias("_order_country"),
+        F.col(C.CURRENCY).alias("_order_currency"),
     )
     named = landing.withColumns({C.RAW: row_as_text(landing), C.ORDER_ID: read_text(C.ORDER_ID)})
     rows = named.transform(find_subjects, accounts, keys).transform(type_amounts)
@@ -61,6 +71,8 @@ def type_returns(landing: "DataFrame", orders: "DataFrame", accounts: "DataFrame
             C.RETURN_ID: read_text(C.RETURN_ID),
             C.SUBJECT_ID: F.coalesce(C.SUBJECT_ID, "_order_subject"),
             C.COUNTRY: F.coalesce(C.COUNTRY, "_order_country"),
+            C.CURRENCY: F.coalesce(read_currency(), "_order_currency"),
+            "_is_bad_currency": is_bad_currency(),
             C.REASON: mask_text(read_text(C.REASON)),
         }
     )
@@ -73,11 +85,12 @@ def type_returns(landing: "DataFrame", orders: "DataFrame", accounts: "DataFrame
                     NO_RETURN: F.col(C.RETURN_ID).isNull(),
                     BAD_TIME: F.col(C.RETURNED_AT).isNull(),
                     **broken_amounts(),
+                    BAD_CURRENCY: F.col("_is_bad_currency"),
                     BAD_EMAIL: F.col("_is_bad_email") & F.col(C.SUBJECT_ID).isNull(),
                 }
             ),
         }
-    ).drop("_price", "_is_bad_email", "_order_subject", "_order_country")
+    ).drop("_price", "_is_bad_email", "_is_bad_currency", "_order_subject", "_order_country", "_order_currency")
 
 
 def _line_name() -> "tuple[Column | str, ...]":

@@ -6,6 +6,7 @@ them, commit. A reader sees the state before or after, never between.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -179,6 +180,7 @@ class Lake:
         partitions: Collection[str] | None = None,
         gate: Gate | None = None,
         base: frozenset[str] | None = None,
+        notes: Mapping[str, str] = MappingProxyType({}),
     ) -> Staged:
         """Replace partitions (or the whole table) by rows, after a gate agreed.
 
@@ -188,12 +190,14 @@ class Lake:
             partitions: values to replace, also those for which there are no rows; none replaces everything.
             gate: called with the staged rows; an error from it leaves the table as it was.
             base: files (of :meth:`current_files`) that the rows were computed from; a change meanwhile is a conflict.
+            notes: for the commit's entry in the log, beside those of the lineage; no value of any row.
 
         Returns:
             What was staged and committed.
         """
         with storage.table_lock(self.home, table, exclusive=False):
             staged = self.stage(table, rows)
+            staged = replace(staged, notes={**staged.notes, **notes})
             return self._publish(staged, partitions, gate, base)
 
     def replace_batches(self, table: str, batches: "pa.RecordBatchReader", *, partitions: Collection[str]) -> Staged:

@@ -1,166 +1,273 @@
-"""``marts.bestsellers``: best-selling products per day, ISO week and month; overall, per category and per country.
+"""``marts.bestsellers``: the charts that are published, as noisy numbers only.
 
-Returns come off the day and country of their purchase where it is known, else off the day of the return. A product
-whose returns outweigh its sales is not on the chart. Buyers are the people who bought, also those who returned it.
-The whole chart is kept. A product the catalogue does not know is in the overall and country charts only.
+A period is released when its last day is run; again when late orders restated its exact chart, or when somebody runs
+its last day again and the numbers changed. Charts go by distinct buyers. Products are those of the catalogue, which
+anybody can see; names of countries come from the data, so a country's product needs enough buyers to be named. The
+chart of a category is read off the numbers of all countries together and costs nothing.
+
+The released numbers are differentially private for every human, all addresses and accounts taken together: see
+docs/privacy-numbers.md. The exact numbers stay in ``marts.bestsellers_exact``; the ledger keeps a keyed digest of them.
 """
 
-from functools import reduce
-from operator import or_
-from typing import TYPE_CHECKING, Final
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from jobs.errors import BudgetError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
-from jobs.marts.periods import ORDINAL, build_calendar, describe_periods, find_periods, list_days
-from jobs.marts.purchases import drop_cancelled, keep_merchandise, keep_sales
+from jobs.marts.bounding import bound_contributions, count_cells, order_movements, tabulate_limits
+from jobs.marts.charts import (
+    CHART,
+    OVERALL,
+    SCOPE_KEY,
+    add_scopes,
+    add_weeks,
+    describe_products,
+    move_places,
+    read_weekly,
+)
+from jobs.marts.movements import ORDER_LINES, PRODUCTS, read_movements
+from jobs.marts.periods import (
+    ORDINAL,
+    RESTATED,
+    Period,
+    build_calendar,
+    describe_periods,
+    find_ending,
+    list_days,
+    period_from,
+)
+from jobs.marts.releases import (
+    CUTOFF,
+    DELTA,
+    NUMBERS,
+    SCALES,
+    Account,
+    fill_zeros,
+    keep_significant,
+    list_planned,
+    tabulate_accounts,
+    tabulate_cuts,
+    tabulate_noise,
+)
+from jobs.marts.restatements import COUNT, HIGH, LATE_ORDERS, LOW, sum_hashes
+from jobs.marts.utility import UTILITY, measure_utility
+from jobs.privacy.allowances import Budgets, ChartTerms, load_budgets
+from jobs.privacy.budgets import Release, charge_all, mark_all_published
+from jobs.privacy.keyring import open_keyring
+from jobs.privacy.noise import draw_noise, find_epsilon
+from jobs.privacy.shuffling import order_key
 from jobs.quality import gate
 
 if TYPE_CHECKING:
-    from datetime import date
-
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 TABLE: Final = "marts.bestsellers"
-ORDER_LINES, ORDERS, RETURNS, PRODUCTS = "lake.order_lines", "lake.orders", "lake.returns", "lake.products"
-OVERALL, CATEGORY, COUNTRY, ALL = "overall", "category", "country", "all"
-_BUYER, _BOUGHT, _BY_COUNTRY, _SCOPED = "_buyer", "_bought", "_by_country", "_scoped"
+EXACT: Final = "marts.bestsellers_exact"
+RUN_AGAIN: Final = "run again"
+LOOK_BACK: Final = timedelta(92)
+"""How long ago a period may have ended that late orders restate by themselves; running its last day always does."""
 
 
-def find_changed_days(lines: "DataFrame", orders: "DataFrame", returns: "DataFrame", *, days: Days) -> "DataFrame":
-    """Distinct days of sale whose figures changed by what was pulled, cancelled or returned in a range of days."""
-    is_pulled = F.col(C.PULL_DAY).between(days.first, days.last)
-    is_returned = F.col(C.DAY).between(days.first, days.last)
-    is_cancelled = F.to_date(C.CANCELLED_AT).between(days.first, days.last)
-    changed = (
-        lines.where(is_pulled).select(C.DAY),
-        orders.where(is_cancelled).select(C.DAY),
-        returns.where(is_pulled | is_returned).select(_sale_day().alias(C.DAY)),
-    )
-    return reduce(lambda one, other: one.unionByName(other), changed).distinct()
+def digest_cells(cells: "DataFrame", periods: Sequence[Period]) -> dict[Period, str]:
+    """Text that tells whether the exact numbers of a period changed; they themselves cannot be read off it.
+
+    Args:
+        cells: of :func:`jobs.marts.bounding.count_cells`.
+        periods: those that are counted.
+    """
+    told = (F.coalesce(C.COUNTRY, F.lit("")), C.PRODUCT_ID, *NUMBERS)
+    rows = cells.groupBy(ORDINAL).agg(*sum_hashes(*told)).collect()
+    found = {row[ORDINAL]: f"{row[COUNT]}:{row[LOW]}:{row[HIGH]}" for row in rows}
+    return {period: found.get(period.ordinal, "0") for period in periods}
 
 
-def take_off_sale_day(returns: "DataFrame", orders: "DataFrame") -> "DataFrame":
-    """Returns with day and country of their purchase where it is known."""
-    bought_in = orders.select(C.ORDER_ID, F.col(C.COUNTRY).alias(_BY_COUNTRY)).dropDuplicates([C.ORDER_ID])
-    located = returns.join(bought_in, C.ORDER_ID, how="left")
-    country = F.coalesce(F.col(_BY_COUNTRY), F.col(C.COUNTRY)).alias(C.COUNTRY)
-    return located.select(_sale_day().alias(C.DAY), C.PRODUCT_ID, C.SUBJECT_ID, C.QUANTITY, C.UNIT_PRICE, country)
-
-
-def net_sales(sales: "DataFrame", returns: "DataFrame") -> "DataFrame":
-    """One row per day, product, country and hash of the person with net units, net revenue and whether they bought."""
-    sold = _select_movements(sales, F.col(C.QUANTITY)).withColumn(_BOUGHT, F.lit(True))
-    came_back = _select_movements(returns, -F.col(C.QUANTITY)).withColumn(_BOUGHT, F.lit(False))
-    by_person = sold.unionByName(came_back).groupBy(C.DAY, C.PRODUCT_ID, C.COUNTRY, _BUYER)
-    return by_person.agg(*_sums(), F.max(_BOUGHT).alias(_BOUGHT))
-
-
-def sum_periods(movements: "DataFrame", calendar: "DataFrame") -> "DataFrame":
-    """One row per period and product, overall (``country`` null) and per country: net units, revenue, buyers."""
-    periods = F.broadcast(calendar).join(movements, C.DAY, how="inner")
-    both = periods.withColumn(_BY_COUNTRY, F.explode(F.array(F.lit(False), F.lit(True))))
-    scoped = both.where(~F.col(_BY_COUNTRY) | F.col(C.COUNTRY).isNotNull())
-    country = F.when(F.col(_BY_COUNTRY), F.col(C.COUNTRY)).alias(C.COUNTRY)
-    keyed = scoped.select(ORDINAL, country, C.PRODUCT_ID, _BUYER, C.UNITS, C.REVENUE, _BOUGHT)
-    by_buyer = keyed.groupBy(ORDINAL, C.COUNTRY, C.PRODUCT_ID, _BUYER).agg(*_sums(), F.max(_BOUGHT).alias(_BOUGHT))
-    buyers = F.count(F.when(F.col(_BOUGHT), F.col(_BUYER))).alias(C.BUYERS)
-    return by_buyer.groupBy(ORDINAL, C.COUNTRY, C.PRODUCT_ID).agg(*_sums(), buyers)
-
-
-def add_scopes(sums: "DataFrame", products: "DataFrame") -> "DataFrame":
-    """One row per place in a chart: products with units left, repeated for their category."""
-    named = products.select(C.PRODUCT_ID, F.col(C.NAME).alias(C.PRODUCT_NAME), C.CATEGORY)
-    on_chart = sums.where(F.col(C.UNITS) > 0).join(F.broadcast(named), C.PRODUCT_ID, how="left")
-    overall = _scope(OVERALL, F.lit(ALL))
-    scopes = F.when(F.col(C.COUNTRY).isNotNull(), F.array(_scope(COUNTRY, F.col(C.COUNTRY))))
-    scopes = scopes.when(F.col(C.CATEGORY).isNull(), F.array(overall))
-    scopes = scopes.otherwise(F.array(overall, _scope(CATEGORY, F.col(C.CATEGORY))))
-    repeated = on_chart.withColumn(_SCOPED, F.explode(scopes))
-    scope_columns = [F.col(_SCOPED)[name].alias(name) for name in (C.SCOPE, C.SCOPE_VALUE)]
-    described = (C.PRODUCT_ID, C.PRODUCT_NAME, C.CATEGORY, C.UNITS, C.REVENUE, C.BUYERS)
-    return repeated.select(ORDINAL, *scope_columns, *described)
-
-
-def rank_products(places: "DataFrame") -> "DataFrame":
-    """Places with ``rank`` and, from the period before, ``previous_rank`` and ``rank_change``."""
-    chart = Window.partitionBy(ORDINAL, C.SCOPE, C.SCOPE_VALUE)
-    best_first = chart.orderBy(F.desc(C.UNITS), F.desc(C.REVENUE), C.PRODUCT_ID)
-    over_time = Window.partitionBy(C.SCOPE, C.SCOPE_VALUE, C.PRODUCT_ID).orderBy(ORDINAL)
-    ranked = places.withColumn(C.RANK, F.row_number().over(best_first))
-    was_there = F.lag(ORDINAL).over(over_time) == F.col(ORDINAL) - 1
-    before = ranked.withColumn(C.PREVIOUS_RANK, F.when(was_there, F.lag(C.RANK).over(over_time)))
-    return before.withColumn(C.RANK_CHANGE, F.col(C.PREVIOUS_RANK) - F.col(C.RANK))
-
-
-def name_periods(places: "DataFrame", periods: "DataFrame") -> "DataFrame":
-    """Places of the named periods, in the contract's columns; other periods served only for ``previous_rank``."""
-    return (
-        F.broadcast(periods)
-        .join(places, ORDINAL, how="inner")
-        .select(
-            C.PERIOD_ID,
-            C.PERIOD,
-            C.PERIOD_START,
-            C.SCOPE,
-            C.SCOPE_VALUE,
-            C.PRODUCT_ID,
-            C.PRODUCT_NAME,
-            C.CATEGORY,
-            C.UNITS,
-            F.col(C.REVENUE).cast("decimal(18,2)").alias(C.REVENUE),
-            C.BUYERS,
-            C.RANK,
-            C.PREVIOUS_RANK,
-            C.RANK_CHANGE,
+def make_releases(digests: Mapping[Period, str], terms: ChartTerms) -> dict[Period, Release]:
+    """A release of each period, under the costs that the terms state."""
+    method = json.dumps(terms.tell(), sort_keys=True)
+    return {
+        period: Release(
+            dataset=terms.dataset,
+            table=TABLE,
+            name=period.id,
+            first_day=period.start,
+            last_day=period.last,
+            rho=terms.windows[period.kind].rho,
+            delta=DELTA,
+            exact=f"{method}:{digest}".encode(),
         )
-    )
+        for period, digest in digests.items()
+    }
+
+
+def rank_noisy(noisy: "DataFrame", products: "DataFrame") -> "DataFrame":
+    """The first ``CHART`` places of every chart, by noisy buyers; numbers below zero are told as zero.
+
+    Args:
+        noisy: cells with noise that are to be shown.
+        products: the catalogue.
+    """
+    counted = noisy.withColumns({name: F.greatest(F.col(name), F.lit(0)) for name in (C.UNITS, C.REVENUE)})
+    chart = Window.partitionBy(ORDINAL, *SCOPE_KEY).orderBy(F.desc(C.BUYERS), C.PRODUCT_ID)
+    ranked = counted.transform(add_scopes, products).withColumn(C.RANK, F.row_number().over(chart))
+    return ranked.where(F.col(C.RANK) <= CHART)
 
 
 def run(lake: Lake, days: Days) -> StepReport:
-    """Rebuild the charts of every period that the days touch, and of those whose earlier sales changed in them."""
-    periods = find_periods({*days, *_read_changed_days(lake, days)})
-    ranges = list_days(periods)
-    span = Days(ranges[0].first, ranges[-1].last)
-    products = lake.read(PRODUCTS)
-    lines, orders = (lake.read(table, days=span).where(_is_within(C.DAY, ranges)) for table in (ORDER_LINES, ORDERS))
-    sales = keep_sales(lines, orders, products)
-    known = lake.read(RETURNS).where(_is_within(_sale_day(), ranges))
-    returns = known.transform(drop_cancelled, orders).transform(keep_merchandise, products)
-    movements = net_sales(sales, take_off_sale_day(returns, orders))
-    places = movements.transform(sum_periods, build_calendar(lake.session, periods)).transform(add_scopes, products)
-    rows = places.transform(rank_products).transform(name_periods, describe_periods(lake.session, periods))
-    staged = lake.replace(TABLE, rows, partitions=[period.id for period in periods], gate=gate(lake, TABLE))
-    warnings = [] if staged.rows else [f"{TABLE}: no sales in the periods of {days}; their charts are empty."]
-    return StepReport(rows_in=lake.count(ORDER_LINES, days=span), rows_out=staged.rows, warnings=warnings)
+    """Release the periods that ended on ``days``, and earlier ones whose charts late orders restated.
+
+    Raises:
+        BudgetError: a period that ended on ``days`` would overspend the budget, or the ledger was changed by hand; the
+            others were released, and the last releases of those that were refused stay in place.
+        GateError: the charts did not pass their expectations; the last good ones stay.
+    """
+    budgets = load_budgets(lake.settings.budgets)
+    terms = budgets.charts
+    due = find_due(lake, days, terms)
+    products = lake.read(PRODUCTS).where(C.IS_MERCHANDISE)
+    catalogue = products.count()
+    if not (due and catalogue):
+        return StepReport(rows_in=0, rows_out=0, warnings=[f"{TABLE}: there is no product to publish for {days}."])
+    periods = sorted(due)
+    ranges = list_days(periods, with_previous=False)
+    key = order_key(open_keyring(lake.settings), TABLE, None)
+    with read_movements(lake, ranges) as movements:
+        ordered = order_movements(movements.frame, products, key=key)
+        calendar = build_calendar(lake.session, periods, with_previous=False)
+        limits = tabulate_limits(lake.session, periods, terms)
+        bounded = bound_contributions(ordered, calendar, limits, terms=terms)
+        with lake.scratch(count_cells(bounded)) as cells:
+            releases = make_releases(digest_cells(cells.frame, periods), terms)
+            at = datetime.now(UTC)
+            outcomes = charge_all(
+                lake,
+                [releases[period] for period in periods],
+                holds=_list_held(lake, periods).__contains__,
+                at=at,
+                planned=lambda epoch: list_planned(terms, epoch),
+            )
+            paid = {p: o for p in periods if not isinstance(o := outcomes[p.id], BudgetError)}
+            fresh = [period for period, charge in paid.items() if not charge.is_standing]
+            accounts = _open_accounts(lake, {p: paid[p].release_id for p in fresh}, due, budgets, at)
+            rows = _publish(lake, cells.frame, accounts, terms, catalogue) if accounts else 0
+    mark_all_published(lake, {c.release_id: releases[p] for p, c in paid.items()}, at=datetime.now(UTC))
+    refused = {p: str(o) for p in periods if isinstance(o := outcomes[p.id], BudgetError)}
+    if own := [text for period, text in refused.items() if period.last in days]:
+        raise BudgetError(" ".join(own))
+    counted = sum(lake.count(ORDER_LINES, days=part) for part in ranges)
+    return StepReport(rows_in=counted, rows_out=rows, warnings=list(refused.values()))
 
 
-def _read_changed_days(lake: Lake, days: Days) -> "list[date]":
-    changed = find_changed_days(lake.read(ORDER_LINES), lake.read(ORDERS), lake.read(RETURNS), days=days)
-    return [row[C.DAY] for row in changed.collect()]
+def find_due(lake: Lake, days: Days, terms: ChartTerms) -> dict[Period, str]:
+    """Periods to release, with the reason where it is not the first time."""
+    ending = dict.fromkeys(find_ending(days, terms.windows), RUN_AGAIN)
+    recent = F.col(C.PERIOD_END).between(days.first - LOOK_BACK, days.last) & F.col(C.PERIOD).isin(*RESTATED)
+    is_late = F.contains(C.RESTATED_WHY, F.lit(LATE_ORDERS))
+    key = (C.PERIOD, C.PERIOD_START)
+    changed = lake.read(EXACT).where(recent & is_late).groupBy(*key).agg(F.max(C.RESTATED_AT).alias(C.RESTATED_AT))
+    told = lake.read(TABLE).where(recent).groupBy(*key).agg(F.max(C.RELEASED_AT).alias(C.RELEASED_AT))
+    both = changed.join(told, list(key), how="inner").where(F.col(C.RESTATED_AT) > F.col(C.RELEASED_AT)).collect()
+    late = {period_from(row[C.PERIOD], row[C.PERIOD_START]): LATE_ORDERS for row in both}
+    return {**{period: why for period, why in late.items() if period.kind in terms.windows}, **ending}
 
 
-def _is_within(day: "Column | str", ranges: list[Days]) -> "Column":
-    column = F.col(day) if isinstance(day, str) else day
-    return reduce(or_, [column.between(part.first, part.last) for part in ranges])
+def _list_held(lake: Lake, periods: Sequence[Period]) -> set[str]:
+    """Ids of the releases that the table holds; of those without any place the ledger of utility knows."""
+    of_periods = F.col(C.PERIOD_ID).isin([period.id for period in periods])
+    shown = lake.read(TABLE).where(of_periods & F.col(C.RELEASE_ID).isNotNull()).select(C.RELEASE_ID)
+    is_empty = (F.col(C.PLACES) == 0) & (F.col(C.SCOPE) == OVERALL)
+    empty = lake.read(UTILITY).where(of_periods & is_empty).select(C.RELEASE_ID)
+    return {row[C.RELEASE_ID] for row in shown.unionByName(empty).distinct().collect()}
 
 
-def _sale_day() -> "Column":
-    return F.coalesce(F.col(C.SALE_DAY), F.col(C.DAY))
+def _open_accounts(
+    lake: Lake, fresh: Mapping[Period, str], due: Mapping[Period, str], budgets: Budgets, at: datetime
+) -> list[Account]:
+    """What is told beside the numbers of fresh releases."""
+    ids = [period.id for period in fresh]
+    held = lake.read(TABLE).where(F.col(C.PERIOD_ID).isin(ids) & F.col(C.RELEASE_ID).isNotNull())
+    rows = held.groupBy(C.PERIOD_ID).agg(F.max(C.REVISION).alias(C.REVISION)).collect() if ids else []
+    revisions = {row[C.PERIOD_ID]: row[C.REVISION] for row in rows}
+    accounts = []
+    for period, release_id in fresh.items():
+        rho, before = budgets.charts.windows[period.kind].rho, revisions.get(period.id, 0)
+        epsilon = round(find_epsilon(rho, delta=budgets.delta), 6)
+        why = due[period] if before else None
+        accounts.append(Account(period, release_id, rho, epsilon, budgets.delta + DELTA, at, before + 1, why))
+    return accounts
 
 
-def _select_movements(lines: "DataFrame", units: "Column") -> "DataFrame":
-    revenue = (units * F.col(C.UNIT_PRICE)).cast("decimal(18,2)").alias(C.REVENUE)
-    buyer = F.when(F.col(C.SUBJECT_ID).isNotNull(), F.xxhash64(C.SUBJECT_ID)).alias(_BUYER)
-    return lines.select(C.DAY, C.PRODUCT_ID, C.COUNTRY, buyer, units.alias(C.UNITS), revenue)
+def _publish(lake: Lake, cells: "DataFrame", accounts: Sequence[Account], terms: ChartTerms, catalogue: int) -> int:
+    """Draw the noise of fresh releases and put them in the place of the last ones; returns their rows."""
+    session, products, periods = lake.session, lake.read(PRODUCTS), [account.period for account in accounts]
+    noise = tabulate_noise(session, periods, terms, catalogue=catalogue)
+    filled = fill_zeros(cells, products.where(C.IS_MERCHANDISE), noise)
+    with lake.scratch(draw_noise(filled, SCALES, above=CUTOFF)) as noisy:
+        cuts = tabulate_cuts(session, {period.kind for period in periods}, terms, catalogue=catalogue)
+        ranked = noisy.frame.transform(keep_significant, cuts).transform(rank_noisy, products)
+        described = describe_periods(session, periods).join(tabulate_accounts(session, accounts), ORDINAL, how="inner")
+        moved = _join_previous(lake, ranked, periods).transform(move_places)
+        with lake.scratch(F.broadcast(described).join(moved, ORDINAL, how="inner")) as places:
+            weekly = read_weekly(lake, TABLE, places.frame, periods)
+            named = places.frame.transform(add_weeks, weekly).transform(describe_products, products)
+            whole = named.withColumns(
+                {
+                    C.REVENUE: F.col(C.REVENUE).cast("decimal(18,2)"),
+                    C.CURRENCY: F.lit(lake.settings.currency),
+                }
+            )
+            rows = whole.select(*lake.contracts[TABLE].column_names)
+            parts = {*(period.id for period in periods), *_list_unreleased(lake)}
+            staged = lake.replace(
+                TABLE, rows, partitions=sorted(parts), gate=gate(lake, TABLE), notes=_note(accounts, terms)
+            )
+            _report_utility(lake, accounts)
+    return staged.rows
 
 
-def _sums() -> "tuple[Column, Column]":
-    return F.sum(C.UNITS).alias(C.UNITS), F.sum(C.REVENUE).alias(C.REVENUE)
+def _join_previous(lake: Lake, ranked: "DataFrame", periods: Sequence[Period]) -> "DataFrame":
+    """Places with those that were released of the periods before, for ``previous_rank``."""
+    names = (ORDINAL, *SCOPE_KEY, C.PRODUCT_ID, C.RANK)
+    before = sorted({period.previous for period in periods} - set(periods))
+    calendar = describe_periods(lake.session, before).select(ORDINAL, C.PERIOD_ID)
+    released = lake.read(TABLE).where(F.col(C.RELEASE_ID).isNotNull())
+    held = released.join(F.broadcast(calendar), C.PERIOD_ID, how="inner").select(*names)
+    return ranked.unionByName(held, allowMissingColumns=True)
 
 
-def _scope(name: str, value: "Column") -> "Column":
-    return F.struct(F.lit(name).alias(C.SCOPE), value.alias(C.SCOPE_VALUE))
+def _list_unreleased(lake: Lake) -> list[str]:
+    """Partitions of an earlier program, whose numbers are without noise."""
+    old = lake.read(TABLE).where(F.col(C.RELEASE_ID).isNull()).select(C.PERIOD_ID).distinct()
+    return [row[C.PERIOD_ID] for row in old.collect()]
+
+
+def _report_utility(lake: Lake, accounts: Sequence[Account]) -> None:
+    ids = [account.period.id for account in accounts]
+    rows = [(account.period.id, account.period.start, account.release_id) for account in accounts]
+    schema = f"{C.PERIOD_ID} string, {C.PERIOD_START} date, {C.RELEASE_ID} string"
+    releases = lake.session.createDataFrame(rows, schema)
+    shown, exact = (lake.read(table).where(F.col(C.PERIOD_ID).isin(ids)) for table in (TABLE, EXACT))
+    found = measure_utility(shown, exact, releases)
+    earlier = lake.read(UTILITY).where(F.col(C.PERIOD_ID).isin(ids))
+    kept = earlier.where(~F.col(C.RELEASE_ID).isin([account.release_id for account in accounts]))
+    lake.replace(UTILITY, kept.unionByName(found), partitions=ids)
+
+
+def _note(accounts: Sequence[Account], terms: ChartTerms) -> dict[str, str]:
+    """What the commit says about the privacy of its rows."""
+    costs = {a.period.kind: {"rho": a.rho, "epsilon": a.epsilon, "delta": a.delta} for a in accounts}
+    told: dict[str, Any] = {
+        "unit": "one person: all accounts and addresses together",
+        "mechanism": "discrete Gaussian (OpenDP)",
+        "composition": "zCDP; costs add up per data set and calendar period",
+        "dataset": terms.dataset,
+        "releases": len(accounts),
+        "cost of a release": costs,
+    }
+    return {"privacy": json.dumps(told, sort_keys=True)}

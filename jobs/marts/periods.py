@@ -1,6 +1,7 @@
-"""Days, ISO weeks and months as periods of charts, named ``2011-11-09``, ``2011-W45`` and ``2011-11``.
+"""Periods of charts: days, ISO weeks, months and years, and the 7 and 30 days that end with a day.
 
-They are computed here and joined as a small calendar, because engines disagree on week functions.
+They are named ``2011-11-09``, ``2011-W45``, ``2011-11``, ``2011``, ``2011-11-09-7d`` and ``2011-11-09-30d``. They are
+computed here and joined as a small calendar, because engines disagree on week functions.
 """
 
 from collections.abc import Iterable
@@ -17,15 +18,19 @@ from jobs.privacy.declarations import CALENDAR, declare
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-DAY, WEEK, MONTH = "day", "week", "month"
-KINDS: Final = (DAY, WEEK, MONTH)
+DAY, WEEK, MONTH, YEAR = "day", "week", "month", "year"
+TRAILING_7, TRAILING_30 = "trailing7", "trailing30"
+KINDS: Final = (DAY, WEEK, MONTH, YEAR, TRAILING_7, TRAILING_30)
+RESTATED: Final = (DAY, WEEK, MONTH)
+"""Rebuilt whenever something in them changes; the others are what they were when their last day was run."""
+TRAILING: Final = {TRAILING_7: 7, TRAILING_30: 30}
 ORDINAL: Final = "_ordinal"
 ORDINALS_PER_KIND: Final = 10_000_000
 
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """One period; ``kind`` is day, week (Monday to Sunday) or month."""
+    """One period; ``start`` is its first day. A week is Monday to Sunday; trailing days move on by a day at a time."""
 
     kind: str
     start: date
@@ -36,55 +41,83 @@ class Period:
         if self.kind == WEEK:
             year, week, _ = self.start.isocalendar()
             return f"{year}-W{week:02}"
-        return self.start.isoformat() if self.kind == DAY else f"{self.start:%Y-%m}"
+        if self.kind in TRAILING:
+            return f"{self.last}-{TRAILING[self.kind]}d"
+        return {DAY: f"{self.start}", MONTH: f"{self.start:%Y-%m}", YEAR: f"{self.start:%Y}"}[self.kind]
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        if self.kind in TRAILING:
+            return self.start + timedelta(TRAILING[self.kind] - 1)
+        return self.next.start - timedelta(1)
 
     @property
     def days(self) -> Days:
         """Its days."""
-        return Days(self.start, self.next.start - timedelta(1))
+        return Days(self.start, self.last)
 
     @property
     def next(self) -> "Period":
         """The period after."""
-        length = {DAY: 1, WEEK: 7, MONTH: 31}[self.kind]
-        return period_of(self.kind, self.start + timedelta(length))
+        length = {DAY: 1, WEEK: 7, MONTH: 31, YEAR: 366}.get(self.kind, 1)
+        return period_from(self.kind, self.start + timedelta(length))
 
     @property
     def previous(self) -> "Period":
         """The period before."""
-        return period_of(self.kind, self.start - timedelta(1))
+        return period_from(self.kind, self.start - timedelta(1))
 
     @property
     def ordinal(self) -> int:
         """A number of its own, one more than that of the period before; kinds are far apart."""
         numbers = {
-            DAY: self.start.toordinal(),
             WEEK: self.start.toordinal() // 7,
             MONTH: self.start.year * 12 + self.start.month,
+            YEAR: self.start.year,
         }
-        return KINDS.index(self.kind) * ORDINALS_PER_KIND + numbers[self.kind]
+        return KINDS.index(self.kind) * ORDINALS_PER_KIND + numbers.get(self.kind, self.start.toordinal())
 
 
 def period_of(kind: str, day: date) -> Period:
-    """The period of a kind that holds a day."""
-    starts = {DAY: day, WEEK: day - timedelta(day.weekday()), MONTH: day.replace(day=1)}
-    return Period(kind, starts[kind])
+    """The period of a kind that holds a day; of trailing days the one that ends with it."""
+    return period_from(kind, day - timedelta(TRAILING.get(kind, 1) - 1))
 
 
-def find_periods(days: Iterable[date]) -> list[Period]:
-    """Periods to rebuild when the sales of these days changed.
+def period_from(kind: str, day: date) -> Period:
+    """The period of a kind that holds a day; of trailing days the one that begins with it."""
+    starts = {WEEK: day - timedelta(day.weekday()), MONTH: day.replace(day=1), YEAR: day.replace(month=1, day=1)}
+    return Period(kind, starts.get(kind, day))
 
-    The period after each one is among them, because its ``previous_rank`` changes too.
+
+def find_periods(days: Iterable[date], changed: Iterable[date] = ()) -> list[Period]:
+    """Periods to rebuild when ``days`` are run and the sales of earlier, ``changed`` ones are no longer what they were.
+
+    Days, weeks and months follow every change; the one after each is among them, because its ``previous_rank`` changes
+    too. Trailing days and years are built when their last day is run.
     """
-    touched = {period_of(kind, day) for day in days for kind in KINDS}
-    return sorted(touched | {period.next for period in touched})
+    run_days = set(days)
+    touched = {period_of(kind, day) for day in {*run_days, *changed} for kind in RESTATED}
+    return sorted(touched | {period.next for period in touched} | set(find_ending(run_days, (YEAR, *TRAILING))))
 
 
-def list_days(periods: Iterable[Period]) -> list[Days]:
-    """Days that charts of these periods are computed from, those of the periods before included, as few ranges."""
-    needed = sorted({day for period in periods for part in (period, period.previous) for day in part.days})
+def find_ending(days: Iterable[date], kinds: Iterable[str] = KINDS) -> list[Period]:
+    """Periods whose last day is one of these days."""
+    listed = set(days)
+    found = {period_of(kind, day) for kind in kinds for day in listed}
+    return sorted(period for period in found if period.last in listed)
+
+
+def list_days(periods: Iterable[Period], *, with_previous: bool = True) -> list[Days]:
+    """Days that charts of these periods are computed from, as few ranges.
+
+    Args:
+        periods: one or more.
+        with_previous: also those of the periods before; of years never.
+    """
+    needed = {day for period in periods for part in _with_previous(period, wanted=with_previous) for day in part.days}
     ranges: list[Days] = []
-    for day in needed:
+    for day in sorted(needed):
         if ranges and ranges[-1].last + timedelta(1) == day:
             ranges[-1] = Days(ranges[-1].first, day)
         else:
@@ -92,17 +125,22 @@ def list_days(periods: Iterable[Period]) -> list[Days]:
     return ranges
 
 
-def build_calendar(session: "SparkSession", periods: Iterable[Period]) -> "DataFrame":
-    """One row per day and period it belongs to, with ``ORDINAL``; the periods and those before them."""
-    every = {period.ordinal: period for wanted in periods for period in (wanted, wanted.previous)}
+def build_calendar(session: "SparkSession", periods: Iterable[Period], *, with_previous: bool = True) -> "DataFrame":
+    """One row per day and period it belongs to, with ``ORDINAL``; the periods and, where wanted, those before them."""
+    parts = (part for wanted in periods for part in _with_previous(wanted, wanted=with_previous))
+    every = {part.ordinal: part for part in parts}
     rows = [(day, ordinal) for ordinal, period in sorted(every.items()) for day in period.days]
     calendar = session.createDataFrame(rows, f"{C.DAY} date, {ORDINAL} int")
     return calendar.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))
 
 
 def describe_periods(session: "SparkSession", periods: Iterable[Period]) -> "DataFrame":
-    """One row per period: ``ORDINAL``, ``period_id``, ``period``, ``period_start``."""
-    rows = [(period.ordinal, period.id, period.kind, period.start) for period in periods]
-    schema = f"{ORDINAL} int, {C.PERIOD_ID} string, {C.PERIOD} string, {C.PERIOD_START} date"
-    described = session.createDataFrame(rows, schema)
+    """One row per period: ``ORDINAL``, ``period_id``, ``period``, ``period_start``, ``period_end``."""
+    rows = [(period.ordinal, period.id, period.kind, period.start, period.last) for period in periods]
+    dates = f"{C.PERIOD_START} date, {C.PERIOD_END} date"
+    described = session.createDataFrame(rows, f"{ORDINAL} int, {C.PERIOD_ID} string, {C.PERIOD} string, {dates}")
     return described.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))
+
+
+def _with_previous(period: Period, *, wanted: bool) -> tuple[Period, ...]:
+    return (period, period.previous) if wanted and period.kind != YEAR else (period,)

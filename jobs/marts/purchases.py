@@ -1,7 +1,7 @@
 """What counts as a sale: lines of orders that stand, of goods, at a price.
 
-Cancelled orders, postage, fees and vouchers, and lines at a price of zero do not count. A product that the catalogue
-does not know counts as goods.
+Cancelled orders, test orders, postage, fees and vouchers, and lines at a price of zero do not count. A product that the
+catalogue does not know counts as goods.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -17,10 +17,11 @@ CANCELLED: Final = "cancelled"
 
 
 def drop_cancelled(lines: "DataFrame", orders: "DataFrame") -> "DataFrame":
-    """Lines (or returns) without those of cancelled orders; a line of no known order stays."""
+    """Lines (or returns) without those of cancelled and of test orders; a line of no known order stays."""
     is_cancelled = (F.col(C.STATUS) == CANCELLED) | F.col(C.CANCELLED_AT).isNotNull()
-    cancelled = orders.where(is_cancelled).select(C.ORDER_ID).distinct()
-    return lines.join(cancelled, C.ORDER_ID, how="left_anti")
+    is_void = is_cancelled | F.coalesce(F.col(C.IS_TEST), F.lit(False))
+    void = orders.where(is_void).select(C.ORDER_ID).distinct()
+    return lines.join(void, C.ORDER_ID, how="left_anti")
 
 
 def keep_merchandise(lines: "DataFrame", products: "DataFrame") -> "DataFrame":

@@ -14,20 +14,18 @@ in between breaks the chain, and nothing is released until a person has looked.
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from cryptography.hazmat.primitives import hashes, hmac
-from jsonschema import Draft202012Validator
 
-from jobs.errors import BudgetError, UsageError
+from jobs.errors import BudgetError
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy.epochs import MONTHS, epoch_of
+from jobs.privacy.allowances import Allowance, load_budgets
+from jobs.privacy.epochs import epoch_of
 from jobs.privacy.keyring import Key, open_keyring
 from jobs.privacy.noise import find_epsilon
 
@@ -35,58 +33,8 @@ CHARGES: Final = "ledger.privacy_charges"
 PURPOSE: Final = "budget"
 CHARGED: Final = "charged"
 PUBLISHED: Final = "published"
-DEFAULT_FILE: Final = Path(__file__).with_name("budgets.yaml")
 TOLERANCE: Final = 1e-12
-SCHEMA: Final = {
-    "type": "object",
-    "required": ["delta", "datasets"],
-    "additionalProperties": False,
-    "properties": {
-        "delta": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e-3},
-        "datasets": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "required": ["period", "rho"],
-                "additionalProperties": False,
-                "properties": {
-                    "period": {"enum": list(MONTHS)},
-                    "rho": {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
-                },
-            },
-        },
-    },
-}
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What one data set may spend per calendar period."""
-
-    dataset: str
-    period: str
-    rho: float
-
-
-@dataclass(frozen=True)
-class Budgets:
-    """Allowances by data set; ``delta`` is the probability that epsilons are told with."""
-
-    delta: float
-    allowances: dict[str, Allowance]
-
-    def allowance(self, dataset: str) -> Allowance:
-        """What a data set may spend.
-
-        Raises:
-            UsageError: the budgets file does not name it.
-        """
-        try:
-            return self.allowances[dataset]
-        except KeyError:
-            known = ", ".join(sorted(self.allowances)) or "none"
-            message = f"The budgets file allows {known}, nothing for the data set {dataset!r}; declare it there first."
-            raise UsageError(message) from None
+Chain = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -114,32 +62,15 @@ class Release:
     exact: bytes
 
 
-def load_budgets(path: Path | None) -> Budgets:
-    """Read and check the budgets file; the one that comes with the program where ``path`` is none.
-
-    Raises:
-        UsageError: there is no such file, or it has mistakes, which are all listed.
-    """
-    file = path or DEFAULT_FILE
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        message = f"The budgets file {file} cannot be read as YAML: {reason}."
-        raise UsageError(message) from None
-    mistakes = [f"{e.json_path}: {e.message[:160]}" for e in Draft202012Validator(SCHEMA).iter_errors(document)]
-    if mistakes:
-        raise UsageError(f"The budgets file {file} is not as it must be: " + "; ".join(sorted(mistakes)) + ".")
-    allowances = {name: Allowance(name, a["period"], float(a["rho"])) for name, a in document["datasets"].items()}
-    return Budgets(float(document["delta"]), allowances)
-
-
 @dataclass(frozen=True)
 class Charge:
     """A paid release; ``is_standing`` means that its table holds it already and nothing is to be drawn."""
 
     release_id: str
     is_standing: bool
+
+
+Planned = Callable[[str], Mapping[str, float]]
 
 
 def charge(lake: Lake, release: Release, *, holds: Callable[[str], bool], at: datetime) -> Charge:
@@ -155,39 +86,81 @@ def charge(lake: Lake, release: Release, *, holds: Callable[[str], bool], at: da
         BudgetError: a period lacks the budget (nothing is charged to any), or the ledger was changed by hand.
         UsageError: the budgets file does not know the data set.
     """
-    budgets = load_budgets(lake.settings.budgets)
-    allowance = budgets.allowance(release.dataset)
-    key, periods = _open(lake, release, allowance)
-    chosen: list[Charge] = []
+    outcome = charge_all(lake, [release], holds=holds, at=at)[release.name]
+    if isinstance(outcome, BudgetError):
+        raise outcome
+    return outcome
 
-    def extend(held: list[dict[str, Any]]) -> list[dict[str, Any]]:
+
+def charge_all(
+    lake: Lake,
+    releases: Sequence[Release],
+    *,
+    holds: Callable[[str], bool],
+    at: datetime,
+    planned: "Planned | None" = None,
+) -> dict[str, Charge | BudgetError]:
+    """Charge releases of one data set in their order; each that cannot be paid is refused alone.
+
+    Args:
+        lake: the lake whose ledger is charged.
+        releases: what is to be published, with names of their own.
+        holds: tells whether the published table holds the release of an id.
+        at: time of the charges, UTC.
+        planned: costs of the first releases that a calendar period has to pay for, by release's name; a restatement
+            may not spend what those of them need that are still to come.
+
+    Returns:
+        By release's name what was charged, or why it was refused.
+
+    Raises:
+        BudgetError: the ledger was changed by hand.
+        UsageError: the budgets file does not know the data set.
+    """
+    if not releases:
+        return {}
+    budgets = load_budgets(lake.settings.budgets)
+    allowance = budgets.allowance(releases[0].dataset)
+    key = open_keyring(lake.settings).key(PURPOSE, may_make=not lake.exists(CHARGES))
+    periods = sorted({period for release in releases for period in _list_periods(release, allowance.period)})
+    outcomes: dict[str, Charge | BudgetError] = {}
+
+    def extend(held: Chain) -> Chain:
+        outcomes.clear()
         chains = {period: _chain(held, allowance.dataset, period, key) for period in periods}
-        found = _find_usable(chains[periods[-1]], release, key, holds)
-        chosen[:] = [found or Charge(secrets.token_hex(8), is_standing=False)]
-        if found:
-            return []
-        for period, chain in chains.items():
-            _check_affordable(chain, release, allowance, period, budgets.delta)
-        rows = ((period, _charge_row(release, chosen[0].release_id, key, at)) for period in periods)
-        return [_seal_row(chains[period], {**row, C.PERIOD: period}, key) for period, row in rows]
+        book = _Book(chains, allowance, budgets.delta, key, at, planned)
+        for release in releases:
+            outcomes[release.name] = book.charge(release, holds)
+        return book.written
 
     lake.extend(CHARGES, periods, extend)
-    return chosen[0]
+    return outcomes
 
 
 def mark_published(lake: Lake, release: Release, release_id: str, *, at: datetime) -> None:
     """Note that the table holds a charged release; costs nothing."""
-    allowance = load_budgets(lake.settings.budgets).allowance(release.dataset)
-    key, periods = _open(lake, release, allowance)
+    mark_all_published(lake, {release_id: release}, at=at)
 
-    def extend(held: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        chain = _chain(held, allowance.dataset, periods[-1], key)
-        if any(row[C.RELEASE_ID] == release_id and row[C.EVENT] == PUBLISHED for row in chain):
-            return []
-        row = _charge_row(release, release_id, key, at) | {C.EVENT: PUBLISHED, C.RHO: 0.0, C.DELTA: 0.0}
-        return [_seal_row(chain, {**row, C.PERIOD: periods[-1]}, key)]
 
-    lake.extend(CHARGES, [periods[-1]], extend)
+def mark_all_published(lake: Lake, releases: Mapping[str, Release], *, at: datetime) -> None:
+    """Note that the table holds charged releases of one data set, by their ids; costs nothing."""
+    if not releases:
+        return
+    allowance = load_budgets(lake.settings.budgets).allowance(next(iter(releases.values())).dataset)
+    key = open_keyring(lake.settings).key(PURPOSE, may_make=not lake.exists(CHARGES))
+    last = {name: list(_list_periods(release, allowance.period))[-1] for name, release in releases.items()}
+
+    def extend(held: Chain) -> Chain:
+        chains = {period: _chain(held, allowance.dataset, period, key) for period in set(last.values())}
+        noted = {row[C.RELEASE_ID] for chain in chains.values() for row in chain if row[C.EVENT] == PUBLISHED}
+        book = _Book(chains, allowance, 0.0, key, at, None)
+        for release_id, release in releases.items():
+            if release_id not in noted:
+                row = _charge_row(release, release_id, key, at) | {C.EVENT: PUBLISHED, C.RHO: 0.0, C.DELTA: 0.0}
+                book.write(last[release_id], row)
+        return book.written
+
+    lake.extend(CHARGES, sorted(set(last.values())), extend)
 
 
 def read_spending(lake: Lake) -> list[dict[str, Any]]:
@@ -219,6 +192,65 @@ def read_spending(lake: Lake) -> list[dict[str, Any]]:
     return found
 
 
+class _Book:
+    """The charges of one data set, by calendar period, while some are added."""
+
+    def __init__(
+        self,
+        chains: dict[str, Chain],
+        allowance: Allowance,
+        delta: float,
+        key: Key,
+        at: datetime,
+        planned: "Planned | None",
+    ) -> None:
+        self._chains, self._allowance, self._delta = chains, allowance, delta
+        self._key, self._at, self._planned = key, at, planned
+        self.written: Chain = []
+
+    def charge(self, release: Release, holds: Callable[[str], bool]) -> Charge | BudgetError:
+        """The charge that a release may use still, or a new one, or why there can be none."""
+        periods = list(_list_periods(release, self._allowance.period))
+        found = _find_usable(self._chains[periods[-1]], release, self._key, holds)
+        if found:
+            return found
+        for period in periods:
+            if refusal := self._refuse(release, period):
+                return refusal
+        release_id = secrets.token_hex(8)
+        for period in periods:
+            self.write(period, _charge_row(release, release_id, self._key, self._at))
+        return Charge(release_id, is_standing=False)
+
+    def write(self, period: str, row: dict[str, Any]) -> None:
+        """Add a row to the chain of a period."""
+        chain = self._chains[period]
+        sealed = _seal_row(chain, {**row, C.PERIOD: period}, self._key)
+        chain.append(sealed)
+        self.written.append(sealed)
+
+    def _refuse(self, release: Release, period: str) -> BudgetError | None:
+        chain, allowed = self._chains[period], self._allowance.rho
+        spent, kept = sum(row[C.RHO] for row in chain), self._keep_back(release, period)
+        if spent + release.rho + kept <= allowed + TOLERANCE:
+            return None
+        epsilon = find_epsilon(release.rho, delta=self._delta)
+        first = f" (of which {kept:g} is kept for first releases still to come)" if kept else ""
+        message = (
+            f"{release.table}: the release {release.name} would overspend the privacy budget of {release.dataset} "
+            f"in {period}: requested rho {release.rho:g} (epsilon {epsilon:.2f} at delta {self._delta:g}), spent "
+            f"{spent:g}, remaining {max(0.0, allowed - spent):g} of {allowed:g}{first}. The last release stays."
+        )
+        return BudgetError(message)
+
+    def _keep_back(self, release: Release, period: str) -> float:
+        """What a restatement must leave to first releases."""
+        names = {row[C.RELEASE_NAME] for row in self._chains[period] if row[C.TABLE_NAME] == release.table}
+        if self._planned is None or release.name not in names:
+            return 0.0
+        return sum(rho for name, rho in self._planned(period).items() if name not in names)
+
+
 def _chain(rows: Sequence[dict[str, Any]], dataset: str, period: str, key: Key) -> list[dict[str, Any]]:
     """The charges of a data set and period in order, after their seals were checked."""
     own = [row for row in rows if row[C.DATASET] == dataset and row[C.PERIOD] == period]
@@ -233,11 +265,6 @@ def _chain(rows: Sequence[dict[str, Any]], dataset: str, period: str, key: Key) 
             raise BudgetError(message)
         before = row[C.SEAL]
     return chain
-
-
-def _open(lake: Lake, release: Release, allowance: Allowance) -> tuple[Key, list[str]]:
-    key = open_keyring(lake.settings).key(PURPOSE, may_make=not lake.exists(CHARGES))
-    return key, list(_list_periods(release, allowance.period))
 
 
 def _list_periods(release: Release, length: str) -> Iterator[str]:
@@ -261,21 +288,6 @@ def _find_usable(
     return Charge(release_id, is_standing)
 
 
-def _check_affordable(
-    chain: Sequence[dict[str, Any]], release: Release, allowance: Allowance, period: str, delta: float
-) -> None:
-    spent = sum(row[C.RHO] for row in chain)
-    if spent + release.rho <= allowance.rho + TOLERANCE:
-        return
-    epsilon = find_epsilon(release.rho, delta=delta)
-    message = (
-        f"{release.table}: the release {release.name} would overspend the privacy budget of {release.dataset} in "
-        f"{period}: requested rho {release.rho:g} (epsilon {epsilon:.2f} at delta {delta:g}), spent {spent:g}, "
-        f"remaining {max(0.0, allowance.rho - spent):g} of {allowance.rho:g}. The last release stays in place."
-    )
-    raise BudgetError(message)
-
-
 def _charge_row(release: Release, release_id: str, key: Key, at: datetime) -> dict[str, Any]:
     return {
         C.DATASET: release.dataset,
@@ -290,7 +302,7 @@ def _charge_row(release: Release, release_id: str, key: Key, at: datetime) -> di
     }
 
 
-def _seal_row(chain: Sequence[dict[str, Any]], row: dict[str, Any], key: Key) -> dict[str, Any]:
+def _seal_row(chain: Chain, row: dict[str, Any], key: Key) -> dict[str, Any]:
     numbered = {**row, C.CHARGE_NO: len(chain) + 1}
     return {**numbered, C.SEAL: _seal(numbered, chain[-1][C.SEAL] if chain else "", key)}
 

@@ -11,10 +11,14 @@ References:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from statistics import NormalDist
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
 
 ROUNDING: Final = 1e-9
 """Relative: OpenDP rounds its account upwards in the last digits of a float."""
@@ -53,6 +57,33 @@ def add_noise(counts: Sequence[int], *, rho: float, sensitivity: float) -> list[
     return noisy
 
 
+def check_cost(*, rho: float, sensitivity: float) -> float:
+    """The scale for :func:`draw_noise`, after OpenDP agreed that noise of it costs no more than ``rho``.
+
+    Raises:
+        ValueError: it accounts more.
+    """
+    add_noise([0], rho=rho, sensitivity=sensitivity)
+    return find_scale(rho=rho, sensitivity=sensitivity)
+
+
+def draw_noise(rows: "DataFrame", scales: Mapping[str, str], *, above: str) -> "DataFrame":
+    """Rows with noise on their counts, drawn where the rows are; those with too little of the first count are left out.
+
+    The noise of the cells of a vector is independent, so a vector may be noised in parts; the other counts are drawn
+    for the rows that stay only. Every computation of the frame draws anew: keep what it gives before using it twice.
+
+    Args:
+        rows: whole numbers, each beside the scale of its noise.
+        scales: names of count columns and of the columns with their scales, of :func:`check_cost`.
+        above: column with the smallest noisy value of the first count that a row needs.
+
+    Returns:
+        The same columns.
+    """
+    return rows.mapInArrow(_make_drawer(dict(scales), above), rows.schema)
+
+
 def find_interval(*, rho: float, sensitivity: float) -> int:
     """Half the width of a 95 % interval: the exact count lies within plus or minus this, 95 times in 100."""
     _load()
@@ -85,6 +116,39 @@ def find_threshold(*, rho: float, sensitivity: float, groups: int, delta: float)
     scale = find_scale(rho=rho, sensitivity=sensitivity)
     quantile = NormalDist().inv_cdf(1 - delta / groups)
     return 2 + math.ceil(scale * quantile)
+
+
+def _make_drawer(
+    scales: dict[str, str], above: str
+) -> "Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]":
+    def draw(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        import pyarrow.compute as pc
+
+        first, *others = scales
+        for batch in batches:
+            counted = _noise_batch(batch, first, scales[first])
+            kept = counted.filter(pc.greater_equal(counted.column(first), counted.column(above)))
+            for name in others:
+                kept = _noise_batch(kept, name, scales[name])
+            yield kept
+
+    return draw
+
+
+def _noise_batch(batch: "pa.RecordBatch", name: str, scale_name: str) -> "pa.RecordBatch":
+    """A batch with noise on one column, scale by scale."""
+    import numpy as np
+    import pyarrow as pa
+
+    counts = batch.column(name).to_numpy(zero_copy_only=False)
+    scales = batch.column(scale_name).to_numpy(zero_copy_only=False)
+    noisy = np.zeros(len(counts), np.int64)
+    for scale in np.unique(scales):
+        places = np.flatnonzero(scales == scale)
+        noisy[places] = _gaussian(float(scale))(counts[places].tolist())
+    number = batch.schema.get_field_index(name)
+    columns = [pa.array(noisy) if place == number else batch.column(place) for place in range(batch.num_columns)]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _load() -> Any:  # noqa: ANN401

@@ -21,6 +21,7 @@ import zstandard
 
 from jobs.errors import UsageError
 from jobs.lake import columns as C
+from jobs.privacy.allowances import DEFAULT_FILE
 from jobs.settings import Settings, is_remote
 
 Progress = Callable[[str], None] | None
@@ -46,6 +47,10 @@ KEYED_PARTNERS: Final = (
     },
 )
 """Partners that match addresses of their own."""
+INVENTED_RHO: Final = 2000.0
+INVENTED_WINDOWS: Final = {
+    "day": 8.0, "week": 8.0, "month": 16.0, "year": 16.0, "trailing7": 8.0, "trailing30": 8.0,
+}  # fmt: skip
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "customers": {
         C.CUSTOMER_ID: "TEXT",
@@ -79,6 +84,8 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         C.EMAIL: "TEXT",
         C.COUNTRY: "TEXT",
         C.STATUS: "TEXT",
+        C.CURRENCY: "TEXT",
+        C.IS_TEST: "INTEGER",
         C.ORDERED_AT: "TEXT",
         C.CANCELLED_AT: "TEXT",
         C.UPDATED_AT: "TEXT",
@@ -100,6 +107,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         C.PRODUCT_ID: "TEXT",
         C.QUANTITY: "INTEGER",
         C.UNIT_PRICE: "REAL",
+        C.CURRENCY: "TEXT",
         C.REASON: "TEXT",
         C.RETURNED_AT: "TEXT",
         C.UPDATED_AT: "TEXT",
@@ -146,7 +154,7 @@ def write_database(root: Path, tables: Mapping[str, pa.Table]) -> dict[str, int]
 
     Args:
         root: folder of the drops.
-        tables: Arrow tables by name, with the columns of ``TABLES`` in any order.
+        tables: Arrow tables by name, with columns of ``TABLES`` in any order; those that are missing are null.
 
     Returns:
         Rows written per given table.
@@ -177,6 +185,18 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_file(path, [text.getvalue().encode()])
 
 
+def write_budgets(root: Path) -> None:
+    """Replace the file of privacy budgets by one that leaves the charts of a small shop of invented people readable."""
+    document = yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))
+    document["datasets"]["purchases"]["rho"] = INVENTED_RHO
+    for kind, rho in INVENTED_WINDOWS.items():
+        document["bestsellers"]["windows"][kind]["rho"] = rho
+    head = (
+        "# The people of a generated shop are invented and need no protection; one of real people takes the default.\n"
+    )
+    write_file(root / "budgets.yaml", [(head + yaml.safe_dump(document, sort_keys=False)).encode()])
+
+
 def write_partners(root: Path, *, policy_valid_from: date | None = None, keyed: bool = False) -> None:
     """Replace the file that declares the ad partners.
 
@@ -200,10 +220,16 @@ def _fill_table(database: sqlite3.Connection, name: str, columns: Mapping[str, s
     database.execute(f"CREATE TABLE {name} ({declared})")
     if rows is not None:
         marks = ", ".join("?" * len(columns))
-        for batch in rows.select(list(columns)).to_batches(BATCH_ROWS):
+        for batch in _complete(rows, columns).to_batches(BATCH_ROWS):
             values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
             database.executemany(f"INSERT INTO {name} VALUES ({marks})", values)  # noqa: S608
     database.execute(f"CREATE INDEX {name}_{C.UPDATED_AT} ON {name} ({C.UPDATED_AT})")
+
+
+def _complete(rows: pa.Table, columns: Mapping[str, str]) -> pa.Table:
+    for name in set(columns) - set(rows.column_names):
+        rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows.select(list(columns))
 
 
 @contextmanager

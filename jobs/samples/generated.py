@@ -19,6 +19,7 @@ from jobs.samples.drops import (
     Progress,
     clear_generated,
     local_root,
+    write_budgets,
     write_database,
     write_file,
     write_partners,
@@ -112,6 +113,7 @@ def write_shop(
     parcels = make_parcels(plan, people, orders)
     write_parcels(root / "carriers", plan, parcels)
     write_partners(root, policy_valid_from=policy_day(plan), keyed=True)
+    write_budgets(root)
     share_keys(settings)
     counts: dict[str, Any] = {
         **_count_people(people),

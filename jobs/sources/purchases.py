@@ -26,7 +26,9 @@ from jobs.sources.lines import repair_text
 from jobs.sources.progress import Advance, show_rows
 
 TABLES = ("customers", "customer_emails", "products", "orders", "order_lines", "returns")
-BOOLEANS = (C.ADS_OPT_OUT, C.PERSONALISATION_OPT_OUT, C.IS_PRIMARY, C.IS_MERCHANDISE)
+BOOLEANS = (C.ADS_OPT_OUT, C.PERSONALISATION_OPT_OUT, C.IS_PRIMARY, C.IS_MERCHANDISE, C.IS_TEST)
+OPTIONAL = (C.CURRENCY, C.IS_TEST)
+"""Columns that a database may do without: amounts are in the reporting currency then, and no order is a test."""
 OWN_COLUMNS = (C.PULL_DAY, C.ROW_NO)
 UTC_OFFSET = r"([0-9])\+00(:00)?$"
 ATTEMPTS = 3
@@ -131,7 +133,7 @@ def _read_table(
     if C.UPDATED_AT not in present:
         message = f"purchases, {table}: it has no column updated_at, so there is no window to pull."
         raise SourceError(message)
-    if absent := [name for name in wanted if name not in present]:
+    if absent := [name for name in wanted if name not in (*present, *OPTIONAL)]:
         warnings.append(f"{table} has no {', '.join(absent)}; landed as null")
     if undated := database.count_null(table, C.UPDATED_AT):
         warnings.append(f"{table}: {undated:,} rows without updated_at belong to no day and are never pulled")

@@ -44,7 +44,7 @@ def test_each_data_set_and_period_has_its_account(home):
     january = rows["impressions", "2024-01"]
     assert (january["releases"], january["spent"], january["allowed"], january["remaining"]) == (2, 0.05, 0.1, 0.05)
     assert rows["impressions", "2024-02"]["spent"] == 0.03
-    assert rows["purchases", "2024-01"]["remaining"] == 0.4
+    assert rows["purchases", "2024-01"]["remaining"] == 0.5
     assert rows["impressions", "2024-02"]["epsilon"] < january["epsilon"] < rows["purchases", "2024-01"]["epsilon"]
 
 

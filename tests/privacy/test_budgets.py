@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from jobs.errors import BudgetError, UsageError
 from jobs.lake import Lake
-from jobs.privacy.budgets import CHARGES, Release, charge, load_budgets, mark_published, read_spending
+from jobs.privacy.allowances import load_budgets
+from jobs.privacy.budgets import CHARGES, Release, charge, mark_published, read_spending
 from jobs.settings import load_settings
 
 NOW = datetime(2024, 4, 1, tzinfo=UTC)
@@ -163,4 +164,4 @@ def test_a_data_set_without_budget_releases_nothing(lake):
 
 
 def test_what_comes_with_the_program_is_a_budgets_file():
-    assert load_budgets(None).allowance("purchases").rho == 0.5
+    assert load_budgets(None).allowance("purchases").rho == 0.6

@@ -24,8 +24,11 @@ ROWS = {
         for day in (date(2024, 5, 29), date(2024, 5, 30), date(2024, 5, 31), date(2024, 6, 30))
     ],
     "marts.bestsellers": [
-        {"period_id": name, "period": "month", "period_start": start, "scope": "all", "scope_value": "all"}
-        | {"product_id": "P", "buyers": 1, "units": 1, "revenue": Decimal(1), "rank": 1}
+        {"period_id": name, "period": "month", "period_start": start, "period_end": start, "scope": "overall"}
+        | {"scope_value": "all", "product_id": "P", "product_name": "P", "rank": 1, "is_new_entry": False}
+        | {"buyers": 1, "buyers_margin": 1, "units": 1, "units_margin": 1, "revenue": Decimal(1), "revenue_margin": 1}
+        | {"currency": "EUR", "revision": 1, "released_at": moment(2024, 6, 1), "release_id": "r"}
+        | {"rho": 0.1, "epsilon": 1.0, "delta": 1e-6}
         for name, start in (("2019-06", date(2019, 6, 1)), ("2024-05", date(2024, 5, 1)))
     ],
     "lake.subjects": [

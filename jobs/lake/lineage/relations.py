@@ -155,6 +155,15 @@ def _set_operation(follower: Follower, operation: "proto.SetOperation") -> Colum
     return both.blur()
 
 
+def _map_partitions(follower: Follower, mapped: "proto.MapPartitions") -> Columns:
+    """What a Python function makes of rows: any column of it may hold any of them."""
+    below = follower.follow(mapped.input)
+    made = mapped.func.python_udf.output_type.struct.fields
+    if not made:
+        return Columns(((None, below.mixed),)).blur()
+    return Columns(tuple((field.name.lower(), below.mixed) for field in made))
+
+
 def _subquery_alias(follower: Follower, alias: "proto.SubqueryAlias") -> Columns:
     if alias.input.WhichOneof("rel_type") == "local_relation" and not alias.input.local_relation.data:
         stands_for = follower.sources.find(alias.alias)
@@ -189,4 +198,5 @@ RULES: Final[dict[str, Rule]] = {
     "join": _join,
     "set_op": _set_operation,
     "subquery_alias": _subquery_alias,
+    "map_partitions": _map_partitions,
 }

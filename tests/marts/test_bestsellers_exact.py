@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from jobs.lake import Days
-from jobs.marts import bestsellers
+from jobs.marts import bestsellers_exact
 from tests.marts.tables import DAY, comeback, fill, line, order, product
 
 NEXT = DAY + timedelta(1)
@@ -22,19 +22,19 @@ def shop(lake):
         fill(lake, "lake.orders", [*orders, *others])
         fill(lake, "lake.returns", list(returns))
         fill(lake, "lake.products", list(products))
-        return bestsellers.run(lake, days or Days.single(DAY))
+        return bestsellers_exact.run(lake, days or Days.single(DAY))
 
     return sell
 
 
 def chart(lake, period_id, scope="overall", value="all"):
-    rows = lake.read("marts.bestsellers").where(f"period_id = '{period_id}' and scope = '{scope}'").collect()
+    rows = lake.read("marts.bestsellers_exact").where(f"period_id = '{period_id}' and scope = '{scope}'").collect()
     return [(r.product_id, r.units) for r in sorted(rows, key=lambda r: r["rank"]) if r.scope_value == value]
 
 
 def place(lake, period_id, product_id):
     where = f"period_id = '{period_id}' and product_id = '{product_id}' and scope = 'overall'"
-    return lake.read("marts.bestsellers").where(where).collect()[0]
+    return lake.read("marts.bestsellers_exact").where(where).collect()[0]
 
 
 def test_ties_go_by_revenue_then_product(lake, shop):
@@ -156,14 +156,14 @@ def test_days_one_by_one_and_all_at_once_give_the_same_rows(lake, shop):
     lines = [line(f"o{n}", f"p{n % 3}", n % 4 + 1, day=DAY + timedelta(n % 5), subject=f"s{n % 6}") for n in range(30)]
     days = Days(DAY, DAY + timedelta(4))
     shop(lines, days=days)
-    at_once = sorted(lake.read("marts.bestsellers").collect())
+    at_once = sorted(lake.read("marts.bestsellers_exact").collect())
     for day in days:
-        bestsellers.run(lake, Days.single(day))
-    assert sorted(lake.read("marts.bestsellers").collect()) == at_once
+        bestsellers_exact.run(lake, Days.single(day))
+    assert sorted(lake.read("marts.bestsellers_exact").collect()) == at_once
 
 
 def test_no_sales_is_an_empty_table_and_a_warning(lake):
-    report = bestsellers.run(lake, Days.single(DAY))
+    report = bestsellers_exact.run(lake, Days.single(DAY))
     assert report.rows_out == 0
     assert "no sales" in report.warnings[0]
-    assert lake.count("marts.bestsellers") == 0
+    assert lake.count("marts.bestsellers_exact") == 0
