@@ -18,9 +18,8 @@ from jobs.lake import columns as C
 from jobs.marts.abuse import CONTRIBUTOR
 from jobs.marts.currencies import CENTS
 from jobs.marts.movements import BOUGHT
-from jobs.marts.periods import ORDINAL, Period
+from jobs.marts.periods import ORDINAL, Period, tabulate
 from jobs.privacy.allowances import ChartTerms
-from jobs.privacy.declarations import CALENDAR, declare
 from jobs.privacy.shuffling import add_order
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def order_movements(movements: "DataFrame", products: "DataFrame", *, key: "Key"
 def tabulate_limits(session: "SparkSession", periods: Sequence[Period], terms: ChartTerms) -> "DataFrame":
     """One row per period: ``_ordinal`` and ``_limit``, the products that a person counts for."""
     rows = [(period.ordinal, terms.windows[period.kind].products) for period in periods]
-    limits = session.createDataFrame(rows, f"{ORDINAL} int, {LIMIT} int")
-    return limits.select(*(declare(CALENDAR, F.col(name)).alias(name) for name in (ORDINAL, LIMIT)))
+    return tabulate(session, rows, f"{ORDINAL} int, {LIMIT} int")
 
 
 def bound_contributions(

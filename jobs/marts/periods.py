@@ -7,7 +7,7 @@ computed here and joined as a small calendar, because engines disagree on week f
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyspark.sql import functions as F
 
@@ -130,16 +130,21 @@ def build_calendar(session: "SparkSession", periods: Iterable[Period], *, with_p
     parts = (part for wanted in periods for part in _with_previous(wanted, wanted=with_previous))
     every = {part.ordinal: part for part in parts}
     rows = [(day, ordinal) for ordinal, period in sorted(every.items()) for day in period.days]
-    calendar = session.createDataFrame(rows, f"{C.DAY} date, {ORDINAL} int")
-    return calendar.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))
+    return tabulate(session, rows, f"{C.DAY} date, {ORDINAL} int")
 
 
 def describe_periods(session: "SparkSession", periods: Iterable[Period]) -> "DataFrame":
     """One row per period: ``ORDINAL``, ``period_id``, ``period``, ``period_start``, ``period_end``."""
     rows = [(period.ordinal, period.id, period.kind, period.start, period.last) for period in periods]
     dates = f"{C.PERIOD_START} date, {C.PERIOD_END} date"
-    described = session.createDataFrame(rows, f"{ORDINAL} int, {C.PERIOD_ID} string, {C.PERIOD} string, {dates}")
-    return described.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))
+    return tabulate(session, rows, f"{ORDINAL} int, {C.PERIOD_ID} string, {C.PERIOD} string, {dates}")
+
+
+def tabulate(session: "SparkSession", rows: Iterable[tuple[Any, ...]], schema: str) -> "DataFrame":
+    """A few rows that come from the calendar or from settings; of scratch columns this is declared."""
+    table = session.createDataFrame(list(rows), schema)
+    scratch = [name for name in table.columns if name.startswith("_")]
+    return table.withColumns({name: declare(CALENDAR, F.col(name)) for name in scratch})
 
 
 def _with_previous(period: Period, *, wanted: bool) -> tuple[Period, ...]:

@@ -12,9 +12,8 @@ from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
 from jobs.marts.bounding import cap_of
-from jobs.marts.periods import KINDS, ORDINAL, ORDINALS_PER_KIND, Period, period_of
+from jobs.marts.periods import KINDS, ORDINAL, ORDINALS_PER_KIND, Period, period_of, tabulate
 from jobs.privacy.allowances import ChartTerms
-from jobs.privacy.declarations import CALENDAR, declare
 from jobs.privacy.epochs import read_epoch
 from jobs.privacy.noise import check_cost, find_interval, find_threshold
 
@@ -94,8 +93,7 @@ def tabulate_cuts(session: "SparkSession", kinds: Iterable[str], terms: ChartTer
         scale = find_noise(terms, kind, by_country=False, catalogue=catalogue)[SCALES[C.BUYERS]]
         places = range(1, min(DEEPEST, catalogue) + 1)
         rows += [(KINDS.index(kind), place, find_cut(scale, place, catalogue)) for place in places]
-    table = session.createDataFrame(rows, f"{KIND} int, {PLACE} int, {CUT} bigint")
-    return table.select(*(declare(CALENDAR, F.col(name)).alias(name) for name in table.columns))
+    return tabulate(session, rows, f"{KIND} int, {PLACE} int, {CUT} bigint")
 
 
 def keep_significant(noisy: "DataFrame", cuts: "DataFrame") -> "DataFrame":
@@ -134,8 +132,7 @@ def tabulate_noise(
             rows.append((period.ordinal, part, *(found[name] for name in SCALES.values()), *whole))
     names = [f"{ORDINAL} int", f"{IS_COUNTRY} boolean", *(f"{name} double" for name in SCALES.values())]
     names += [f"{name} bigint" for name in (CUTOFF, *MARGINS.values())]
-    table = session.createDataFrame(rows, ", ".join(names))
-    return table.select(*(declare(CALENDAR, F.col(name)).alias(name) for name in table.columns))
+    return tabulate(session, rows, ", ".join(names))
 
 
 def tabulate_accounts(session: "SparkSession", accounts: Iterable[Account]) -> "DataFrame":
@@ -156,8 +153,7 @@ def tabulate_accounts(session: "SparkSession", accounts: Iterable[Account]) -> "
     ]
     costs = f"{C.RHO} double, {C.EPSILON} double, {C.DELTA} double, {C.RELEASED_AT} timestamp"
     edition = f"{C.REVISION} int, {C.RESTATED_AT} timestamp, {C.RESTATED_WHY} string"
-    table = session.createDataFrame(rows, f"{ORDINAL} int, {C.RELEASE_ID} string, {costs}, {edition}")
-    return table.withColumn(ORDINAL, declare(CALENDAR, F.col(ORDINAL)))
+    return tabulate(session, rows, f"{ORDINAL} int, {C.RELEASE_ID} string, {costs}, {edition}")
 
 
 def fill_zeros(cells: "DataFrame", products: "DataFrame", noise: "DataFrame") -> "DataFrame":

@@ -18,7 +18,7 @@ from tests.dags.live_airflow import LiveAirflow
 pytestmark = [pytest.mark.scheduler, pytest.mark.slow]
 
 PULLS = ("pull_clickstream", "pull_purchases", "pull_carrier_updates")
-FILLED = ("lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "marts.bestsellers",
+FILLED = ("lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "marts.bestsellers_exact",
           "marts.recently_viewed", "ledger.exports", "ledger.step_runs")  # fmt: skip
 
 
