@@ -11,14 +11,9 @@ from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
-<<<<<<< HEAD
-MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events"}
+MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events", "ledger.privacy_charges"}
 FURTHER_TASKS = {"list_partners", "check_deadlines", "plan_retention", "choose_approval", "approve_by_policy",
                  "approve_plan", "record_approval", "record_rejection"}  # fmt: skip
-=======
-MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events", "ledger.privacy_charges"}
-FURTHER_TASKS = {"plan_retention", "list_partners", "check_deadlines"}
->>>>>>> 01f22e0 (Charts: exact ones inside, noisy ones published)
 AWAITED_BY_NOBODY = {"serve_requests"}
 """People may ask at any hour: what reads the ledger of requests takes it as it is."""
 
