@@ -50,14 +50,15 @@ def place(
         raise UsageError(message)
     check_pseudonyms(subject or [])
     with open_lake(home) as lake:
+        from jobs.people.finding import find_people
         from jobs.people.holds import place_hold
-        from jobs.people.pseudonyms import identify_addresses
 
         addresses = [line for each in email or [] for line in (_read_lines() if each == "-" else [each])]
+        people = find_people(lake, addresses=addresses, whole_circles=True)
         placed = place_hold(
             lake,
             reason=reason,
-            subject_ids={*(subject or []), *identify_addresses(lake, addresses)},
+            subject_ids={*(subject or []), *(name for person in people for name in person.subject_ids)},
             order_ids=order or [],
             days=Days(since, until) if since and until else None,
             tables=table or [],

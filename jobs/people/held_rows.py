@@ -1,35 +1,41 @@
 """Which rows of a table open holds keep; every path that deletes asks here.
 
-A hold on people keeps the rows that name one of their pseudonyms, accounts, orders or parcels. A hold on orders keeps
-what belongs to the order. A hold on a period keeps the rows of its days: of the partition's day, or where a table has
-none, of the day its retention counts from. A row without such a day belongs to a period only where the hold names its
-table.
+A hold on people keeps the rows that are about them, as their contracts tell. A hold on orders keeps what belongs to the
+orders, their returns and parcels included. A hold on a period keeps the rows of its days: of the partition's day, or
+where a table has none, of the day its retention counts from. A row without such a day belongs to a period only where
+the hold names its table.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
-from pyspark.sql import functions as F
-
-from jobs.lake import Contract, Days, Lake
+from jobs.lake import Contract, Days, Lake, pruning
 from jobs.lake import columns as C
-from jobs.lake.contracts import SUBJECT_BUCKET
+from jobs.lake.commits import TableFile
 from jobs.lake.rewriting import Find
-from jobs.people.holds import PERIOD, SUBJECT, Hold
-from jobs.privacy.subject_ids import bucket_of
+from jobs.lake.scanning import scan_rows
+from jobs.people.finding import find_people
+from jobs.people.held_packages import may_name
+from jobs.people.holds import ORDER, PERIOD, SUBJECT, Hold
+from jobs.people.matching import RowMatch, match_rows
+from jobs.people.person import Person
+from jobs.people.values import find_values, nobody
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame
 
-NAMING: Final = (C.SUBJECT_ID, C.PERSON_ID, C.CUSTOMER_ID, C.ORDER_ID, C.PARCEL_ID)
-"""Columns that tie a row to a person or an order."""
 EXEMPT: Final = ("ledger.holds",)
 PACKAGES: Final = ("exports.additions", "exports.removals", "exports.app_installs", "exports.conversions")
-Names = Mapping[str, frozenset[str]]
-"""Values by column of :data:`NAMING`."""
+OF_ORDERS: Final = (
+    ("lake.returns", C.RETURN_ID, "return_ids"),
+    ("landing.returns", C.RETURN_ID, "return_ids"),
+    ("lake.parcels", C.PARCEL_ID, "parcel_ids"),
+    ("lake.parcel_events", C.PARCEL_ID, "parcel_ids"),
+)
+"""Tables that say what belongs to an order."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ class HeldRows:
         columns: stored columns that ``find`` needs.
         find: marks held rows; gets these columns.
         periods: days whose partitions are held whole.
-        buckets: buckets that rows found by ``find`` can be in; none where they may be in any.
+        buckets: buckets that rows found by ``find`` can be in, ``None`` among them for rows without; none where they
+            may be in any.
         holds: the holds, for messages.
     """
 
@@ -49,18 +56,16 @@ class HeldRows:
     columns: tuple[str, ...]
     find: Find = field(repr=False)
     periods: tuple[Days, ...] = ()
-    buckets: frozenset[int] | None = field(default=None, repr=False)
+    buckets: frozenset[int | None] | None = field(default=None, repr=False)
     holds: tuple[Hold, ...] = ()
 
     def covers(self, partition: str | None) -> bool:
         """True where a partition is held as a whole."""
         return bool(self.periods) and partition is not None and _is_inside(date.fromisoformat(partition), self.periods)
 
-    def may_be_in(self, buckets: tuple[int, int] | None) -> bool:
-        """False where a file's lowest and highest bucket rule out that ``find`` marks a row of it."""
-        if self.buckets is None or buckets is None:
-            return True
-        return any(buckets[0] <= bucket <= buckets[1] for bucket in self.buckets)
+    def may_be_in(self, file: TableFile) -> bool:
+        """False where a file's statistics rule out that ``find`` marks a row of it."""
+        return bool(self.columns) and pruning.may_hold(file, self.buckets, None)
 
     def spare(self, find: Find) -> Find:
         """``find`` without what is held; it needs the columns of both."""
@@ -82,59 +87,73 @@ class Keeper:
 
     def __init__(self, lake: Lake, holds: Iterable[Hold]) -> None:
         self._lake = lake
-        self._holds = tuple(holds)
-        self._names = {hold.hold_id: _find_names(lake, hold) for hold in self._holds if hold.scope != PERIOD}
-
-    @property
-    def holds(self) -> tuple[Hold, ...]:
-        """The holds."""
-        return self._holds
+        self.holds = tuple(holds)
 
     def find_held(self, table: str) -> HeldRows | None:
         """What the holds keep of a table; none where they keep nothing of it."""
         contract = self._lake.contracts[table]
-        holds = [hold for hold in self._holds if hold.covers(table) and table not in EXEMPT]
-        by_name = [hold for hold in holds if hold.scope != PERIOD and any(n in contract.column_names for n in NAMING)]
-        by_day = [hold for hold in holds if hold.days is not None]
-        if not by_name and not by_day:
+        holds = [hold for hold in self.holds if hold.covers(table) and table not in EXEMPT]
+        matches = {hold.hold_id: self._match(contract, hold) for hold in holds if hold.scope != PERIOD}
+        by_day = _DayMarks(contract, [hold for hold in holds if hold.days is not None])
+        found = [match for match in matches.values() if match is not None]
+        keeping = [hold for hold in holds if hold.days is not None or matches[hold.hold_id] is not None]
+        if not keeping:
             return None
-        names = _unite(self._names[hold.hold_id] for hold in by_name)
-        marks = _NameMarks(contract, names), _DayMarks(contract, by_day)
-        return HeldRows(
-            table,
-            tuple(dict.fromkeys([*marks[0].columns, *marks[1].columns])),
-            lambda rows: _either(marks[0].find(rows), marks[1].find(rows)),
-            marks[1].periods,
-            None if marks[1].columns else _bucket_ofs(contract, names),
-            (*by_name, *by_day),
-        )
+        columns = [name for match in found for name in match.columns] + list(by_day.columns)
+        stored = tuple(dict.fromkeys(columns))
+        buckets = None if by_day.columns else _unite_buckets(found)
+        return HeldRows(table, stored, _find_any([*found, by_day]), by_day.periods, buckets, tuple(keeping))
 
-    def holds_of_package(self, day: date) -> list[Hold]:
-        """The holds that keep a partner's package of a day.
+    def holds_of_package(self, folder: str, day: date) -> list[Hold]:
+        """The holds that keep a partner's package.
 
-        Whose identifiers a package holds cannot be told without every key it was made with, so a hold on people keeps
-        all of them; one on orders keeps none, because packages name no order.
+        Args:
+            folder: of the package, relative to the home.
+            day: of the package.
+
+        Returns:
+            Holds on a period that the day lies in, and holds on people whose identifiers are in it, or may be: under
+            a destroyed key or encryption nobody can tell. A hold on orders keeps none, because packages name no order.
         """
-        named = [hold for hold in self._holds if any(hold.covers(table) for table in PACKAGES)]
-        return [hold for hold in named if hold.scope == SUBJECT or (hold.days is not None and day in hold.days)]
+        named = [hold for hold in self.holds if any(hold.covers(table) for table in PACKAGES)]
+        return [hold for hold in named if self._keeps_package(hold, folder, day)]
+
+    def _keeps_package(self, hold: Hold, folder: str, day: date) -> bool:
+        if hold.days is not None:
+            return day in hold.days
+        return hold.scope == SUBJECT and may_name(self._lake, folder, self._people[hold.hold_id])
+
+    @cached_property
+    def _people(self) -> dict[str, list[Person]]:
+        """Whom each hold names; an order on hold is a person of whom nothing but the order is known."""
+        named = {hold.hold_id: self._find_named(hold) for hold in self.holds if hold.scope != PERIOD}
+        return {hold_id: list(people) for hold_id, people in named.items()}
+
+    def _find_named(self, hold: Hold) -> list[Person]:
+        if hold.scope == ORDER:
+            return [find_order(self._lake, hold.order_ids)]
+        return find_people(self._lake, subject_ids=sorted(hold.subject_ids), whole_circles=True)
+
+    def _match(self, contract: Contract, hold: Hold) -> RowMatch | None:
+        match = match_rows(self._lake, contract, self._people[hold.hold_id])
+        if match is None or hold.scope == SUBJECT:
+            return match
+        # Whose orders these are is not known, and so not where their rows are.
+        return RowMatch(match.columns, match.find)
 
 
-class _NameMarks:
-    """Marks rows that name somebody or an order on hold."""
+def find_order(lake: Lake, order_ids: Iterable[str]) -> Person:
+    """Orders with their returns and parcels, in the form of a person of whom nothing else is known."""
+    import pyarrow.compute as pc
 
-    def __init__(self, contract: Contract, names: Names) -> None:
-        stored = [name for name in NAMING if name in contract.column_names and name != contract.partition_column]
-        self._values = {name: names[name] for name in stored if names.get(name)}
-        self.columns = tuple(self._values)
-
-    def find(self, rows: "pa.Table") -> "pa.ChunkedArray":
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        found = _nothing(rows)
-        for name, values in self._values.items():
-            found = pc.or_(found, pc.is_in(rows[name], pa.array(sorted(values), pa.string())))
-        return found
+    orders = frozenset(order_ids)
+    found: dict[str, set[str]] = {}
+    for table, column, attribute in OF_ORDERS:
+        for rows in scan_rows(lake, table, columns=(C.ORDER_ID, column)):
+            values = pc.drop_null(rows.filter(find_values(rows[C.ORDER_ID], orders))[column])
+            found.setdefault(attribute, set()).update(values.to_pylist())
+    names: dict[str, Any] = {name: frozenset(values) for name, values in found.items()}
+    return Person(order_ids=orders, **names)
 
 
 class _DayMarks:
@@ -153,7 +172,7 @@ class _DayMarks:
     def find(self, rows: "pa.Table") -> "pa.ChunkedArray":
         import pyarrow.compute as pc
 
-        found = _nothing(rows)
+        found = nobody(rows)
         for name in self.columns:
             for days, also_undated in self._days:
                 first, after = _bounds(days, rows[name].type)
@@ -162,42 +181,25 @@ class _DayMarks:
         return found
 
 
-def _find_names(lake: Lake, hold: Hold) -> Names:
-    """Everything that the people or orders of a hold are called in our tables."""
-    names: dict[str, frozenset[str]] = {C.SUBJECT_ID: hold.subject_ids, C.ORDER_ID: hold.order_ids}
-    if hold.scope == SUBJECT:
-        names |= _find_people(lake, hold.subject_ids)
-    parcels = _select(lake.read("lake.parcels"), C.ORDER_ID, names[C.ORDER_ID], C.PARCEL_ID)
-    return names | {C.PARCEL_ID: parcels[C.PARCEL_ID]}
+def _find_any(marks: "Iterable[RowMatch | _DayMarks]") -> Find:
+    import pyarrow.compute as pc
+
+    def find(rows: "pa.Table") -> "pa.ChunkedArray":
+        found = nobody(rows)
+        for mark in marks:
+            found = pc.or_(found, pc.fill_null(mark.find(rows), fill_value=False))
+        return found
+
+    return find
 
 
-def _find_people(lake: Lake, subject_ids: frozenset[str]) -> dict[str, frozenset[str]]:
-    identities = lake.read("vault.identities")
-    accounts = _select(identities, C.SUBJECT_ID, subject_ids, C.PERSON_ID, C.CUSTOMER_ID)
-    addresses = _select(identities, C.PERSON_ID, accounts[C.PERSON_ID], C.SUBJECT_ID)[C.SUBJECT_ID] | subject_ids
-    orders = _select(lake.read("lake.orders"), C.SUBJECT_ID, addresses, C.ORDER_ID)
-    return {**accounts, **orders, C.SUBJECT_ID: addresses}
-
-
-def _select(rows: "DataFrame", column: str, values: Collection[str], *wanted: str) -> dict[str, frozenset[str]]:
-    """Values of some columns in the rows where another one has one of few values."""
-    found = rows.where(F.col(column).isin(*values)).select(*wanted).distinct().collect() if values else []
-    return {name: frozenset(row[name] for row in found if row[name] is not None) for name in wanted}
-
-
-def _unite(all_names: Iterable[Names]) -> Names:
-    united: dict[str, frozenset[str]] = {}
-    for names in all_names:
-        united |= {column: united.get(column, frozenset()) | values for column, values in names.items()}
-    return united
-
-
-def _bucket_ofs(contract: Contract, names: Names) -> frozenset[int] | None:
-    """Where rows can be; only a table that names people by ``subject_id`` alone tells."""
-    naming = [name for name in NAMING if name in contract.column_names]
-    if naming != [C.SUBJECT_ID] or SUBJECT_BUCKET not in contract.column_names:
-        return None
-    return frozenset(bucket_of(subject_id) for subject_id in names.get(C.SUBJECT_ID, ()))
+def _unite_buckets(matches: Iterable[RowMatch]) -> frozenset[int | None] | None:
+    buckets: frozenset[int | None] = frozenset()
+    for match in matches:
+        if match.buckets is None:
+            return None
+        buckets |= match.buckets
+    return buckets
 
 
 def _is_inside(day: date, periods: Iterable[Days]) -> bool:
@@ -213,16 +215,3 @@ def _bounds(days: Days, kind: "pa.DataType") -> "tuple[pa.Scalar, pa.Scalar]":
         return pa.scalar(edges[0], kind), pa.scalar(edges[1], kind)
     first, after = (datetime.combine(edge, time(), UTC if kind.tz else None) for edge in edges)
     return pa.scalar(first, kind), pa.scalar(after, kind)
-
-
-def _nothing(rows: "pa.Table") -> "pa.ChunkedArray":
-    import numpy as np
-    import pyarrow as pa
-
-    return pa.chunked_array([pa.array(np.zeros(rows.num_rows, dtype=bool))])
-
-
-def _either(one: "pa.ChunkedArray", other: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    import pyarrow.compute as pc
-
-    return pc.or_(one, other)

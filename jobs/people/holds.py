@@ -14,6 +14,7 @@ from typing import Any, Final
 from jobs.errors import UsageError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
+from jobs.privacy.request_ledger import reopen_held
 from jobs.privacy.subject_ids import bucket_of
 
 LEDGER: Final = "ledger.holds"
@@ -110,7 +111,7 @@ def place_hold(
 
 
 def release_hold(lake: Lake, hold_id: str) -> Hold:
-    """End a hold; what it kept goes with the next plan or run.
+    """End a hold: what it kept goes with the next plan, and requests to erase that it kept waiting are open again.
 
     Args:
         lake: the lake.
@@ -119,16 +120,17 @@ def release_hold(lake: Lake, hold_id: str) -> Hold:
     Raises:
         UsageError: there is no such hold, several begin so, or it is released already.
     """
-    hold = find_hold(lake, hold_id)
+    hold, now = find_hold(lake, hold_id), datetime.now(UTC)
     if hold.released_at is not None:
+        _reopen_requests(lake, hold, now)
         message = f"Hold {hold.hold_id} was released at {hold.released_at:%Y-%m-%d %H:%M} UTC already."
         raise UsageError(message)
-    now = datetime.now(UTC)
 
     def release(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{**row, C.RELEASED_AT: row[C.RELEASED_AT] or now} for row in rows if row[C.HOLD_ID] == hold.hold_id]
 
     lake.extend(LEDGER, [hold.scope], release)
+    _reopen_requests(lake, hold, now)
     return find_hold(lake, hold.hold_id)
 
 
@@ -144,6 +146,11 @@ def find_hold(lake: Lake, hold_id: str) -> Hold:
     problem = "There is no hold" if not found else f"{len(found)} holds begin with"
     message = f"{problem} {hold_id!r}; 'sophilux hold list' shows them."
     raise UsageError(message)
+
+
+def _reopen_requests(lake: Lake, hold: Hold, now: datetime) -> None:
+    """Also after a hold that was released before, because that run may have died here."""
+    reopen_held(lake, now=now, by=f"release of hold {hold.hold_id}")
 
 
 def _check(lake: Lake, scopes: list[str], reason: str, tables: Collection[str]) -> None:

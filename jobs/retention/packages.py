@@ -20,7 +20,7 @@ def plan_packages(lake: Lake, day: date, keeper: Keeper, name_rule: Callable[[Co
     old = [package for package in packages if package.day < cutoff]
     if not old:
         return []
-    held = {package.folder: keeper.holds_of_package(package.day) for package in old}
+    held = {package.folder: keeper.holds_of_package(package.folder, package.day) for package in old}
     going = [package for package in old if not held[package.folder]]
     return [
         Removal(

@@ -153,7 +153,7 @@ class _Terms:
             return 0
         if held.covers(file.partition):
             return file.rows
-        if not held.columns or not held.may_be_in(file.buckets):
+        if not held.may_be_in(file):
             return 0
         return _count(held.find(read_columns(self._lake, self._contract.name, file.path, held.columns)))
 
