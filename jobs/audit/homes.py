@@ -1,10 +1,14 @@
 """What lies below a lake's home, and which of it only readers of personal data may see."""
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from jobs.lake import storage
 from jobs.lake.contracts import PERSONAL_ZONES
+
+ANSWERS: Final = "answers"
+"""Files for people who asked for their data, until they are sent."""
+RESTRICTED: Final = (*PERSONAL_ZONES, ANSWERS)
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Entry:
     @property
     def is_restricted(self) -> bool:
         """True in zones for personal data."""
-        return self.path.partition("/")[0] in PERSONAL_ZONES
+        return self.path.partition("/")[0] in RESTRICTED
 
 
 def list_entries(home: str) -> list[Entry]:

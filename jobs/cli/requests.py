@@ -12,7 +12,7 @@ import typer
 from jobs.cli.account import name_account
 from jobs.cli.app import Form, Home, app
 from jobs.cli.lake import open_lake
-from jobs.cli.output import Format, print_rows, working
+from jobs.cli.output import Format, format_size, print_rows, working
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ request = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(request, name="request", epilog="Example: sophilux request new access --email -")
 
 LISTED: Final = ("request", "kind", "state", "received", "due", "days left", "approved")
+SERVED: Final = ("request", "kind", "state")
 STANDARD_INPUT: Final = "-"
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="'sophilux request list' lists them.")]
@@ -137,6 +138,61 @@ def approve(request_ids: Ids, home: Home = None) -> None:
     typer.echo(f"{len(done):,} approved.")
 
 
+@request.command(epilog="Example: sophilux request serve bcdfghjkmn")
+def serve(
+    request_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID…]", help="None serves all that can be served at once.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
+    home: Home = None,
+) -> None:
+    """Serve requests now; naming one to erase is the agreement to it."""
+    now, by = datetime.now(UTC), name_account()
+    with open_lake(home) as lake:
+        from jobs.lake import columns as C
+        from jobs.privacy import request_ledger as ledger
+        from jobs.requests.serving import list_servable, serve
+
+        chosen = request_ids or list_servable(lake)
+        erasures = [row[C.REQUEST_ID] for row in ledger.find_requests(lake, chosen) if row[C.KIND] == ledger.ERASE]
+        if erasures and not yes:
+            typer.confirm(f"Erase the people behind {', '.join(erasures)} for good?", abort=True)
+        unapproved = [row[C.REQUEST_ID] for row in ledger.find_requests(lake, erasures) if row[C.APPROVED_AT] is None]
+        if unapproved:
+            ledger.approve(lake, unapproved, now=now, by=by)
+        with working("serving"):
+            done = serve(lake, chosen, now=now, by=by)
+    if done:
+        print_rows([{"request": r[C.REQUEST_ID], "kind": r[C.KIND], "state": r[C.STATE]} for r in done], SERVED)
+    typer.echo(f"{len(done):,} served." if done else "There is nothing to serve.")
+
+
+@request.command(epilog="Example: sophilux request answer bcdfghjkmn --out answers")
+def answer(
+    request_id: Annotated[str, typer.Argument(metavar="ID", help="A request for access that is served.")],
+    out: Annotated[Path, typer.Option(help="Folder for the file; made for you alone where there is none.")],
+    encrypt_to: Annotated[str | None, typer.Option(help="The person's public key of age (age1…).")] = None,
+    passphrase_file: Annotated[
+        str | None, typer.Option(help="File with a passphrase in its first line; - reads it. Encrypts with age.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Take out the file for a person who asked for their data, to send it; readable by you alone."""
+    with open_lake(home) as lake:
+        from jobs.privacy import request_ledger as ledger
+        from jobs.requests.access import answers
+
+        ledger.find_requests(lake, [request_id])
+        content, suffix = answers.read_answer(lake, request_id), answers.SUFFIX
+        if encrypt_to or passphrase_file:
+            passphrase = _read_passphrase(passphrase_file) if passphrase_file else None
+            content = answers.encrypt(content, recipient=encrypt_to, passphrase=passphrase)
+            suffix = answers.ENCRYPTED
+        target = out / f"{request_id}{suffix}"
+        answers.write_private(target, content)
+    typer.echo(f"{target}, {format_size(len(content))}. Delete it once it is sent.")
+
+
 @request.command(epilog="Example: sophilux request refuse bcdfghjkmn --reason identity")
 def refuse(
     request_ids: Ids,
@@ -201,6 +257,18 @@ def _read_file(
         message = f"The file cannot be read ({reason}); nothing was recorded."
         raise UsageError(message) from None
     return read_wishes(text, key, datetime.now(UTC).date(), kind=kind)
+
+
+def _read_passphrase(file: str) -> str:
+    try:
+        text = sys.stdin.readline() if file == STANDARD_INPUT else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    passphrase = text.split("\n", maxsplit=1)[0].strip()
+    if not passphrase:
+        message = "There is no passphrase in the first line of --passphrase-file."
+        raise UsageError(message)
+    return passphrase
 
 
 def _tell_opened(opened: "Sequence[Opened]") -> None:

@@ -79,6 +79,12 @@ def open_payloads(lake: Lake, request_ids: Collection[str]) -> dict[str, Payload
     return {row[C.REQUEST_ID]: _open(cipher, row) for row in rows}
 
 
+def write_payload(payload: Payload) -> str:
+    """What came with a request as text that people can read."""
+    values = payload.get(VALUES) or {}
+    return "; ".join([f"{EMAIL}: {payload.get(EMAIL, '')}", *(f"{name}: {value}" for name, value in values.items())])
+
+
 def drop_payloads(lake: Lake, request_ids: Collection[str]) -> None:
     """Remove what came with requests, also from old versions of the table; a second time finishes a first that died."""
     import pyarrow as pa

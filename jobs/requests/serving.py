@@ -18,8 +18,11 @@ from jobs.lake.reports import StepReport
 from jobs.privacy import request_ledger as ledger
 from jobs.privacy.calendars import load_calendar
 from jobs.requests import payloads
+from jobs.requests.access.answers import drop_old_answers
+from jobs.requests.access.building import build_answer
 from jobs.requests.choices import Choice, record_choices
 from jobs.requests.opening import Opened
+from jobs.requests.texts import UNKNOWN
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +96,7 @@ def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001
     now = datetime.now(UTC)
     ledger.complete_events(lake, now=now, by=STEP)
     forget_payloads(lake)
+    drop_old_answers(lake, now)
     served = serve(lake, list_servable(lake), now=now, by=STEP)
     return StepReport(rows_out=len(served), warnings=_warn_of_calendar(lake))
 
@@ -134,4 +138,11 @@ def _choose(lake: Lake, row: ledger.Row) -> Outcome:
     return Outcome(ledger.SERVED)
 
 
-HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType({ledger.OPT_OUT: _choose, ledger.OPT_IN: _choose})
+def _answer(lake: Lake, row: ledger.Row) -> Outcome:
+    is_known = build_answer(lake, row, now=datetime.now(UTC))
+    return Outcome(ledger.SERVED, None if is_known else UNKNOWN)
+
+
+HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {ledger.ACCESS: _answer, ledger.OPT_OUT: _choose, ledger.OPT_IN: _choose}
+)

@@ -1,8 +1,10 @@
 """``sophilux request``: record, list, show, approve, refuse."""
 
 import json
+import zipfile
 from pathlib import Path
 
+import pyrage
 import pytest
 from typer.testing import CliRunner
 
@@ -37,7 +39,7 @@ def only(lake):
     return row[C.REQUEST_ID]
 
 
-@pytest.mark.parametrize("command", ["new", "list", "show", "approve", "refuse"])
+@pytest.mark.parametrize("command", ["new", "list", "show", "approve", "refuse", "serve", "answer", "check"])
 def test_every_command_has_help_with_an_example(command):
     done = CliRunner().invoke(app, ["request", command, "--help"])
     assert done.exit_code == 0
@@ -141,3 +143,41 @@ def test_wrong_use_is_one_line_and_exit_code_2(home, args, said):
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert "jane" not in done.stderr
+
+
+def test_a_file_for_a_person_is_taken_out_for_one_pair_of_eyes(home, lake, tmp_path):
+    call(home, "new", "opt-out", "--email", "jane@shop.example")
+    call(home, "new", "access", "--email", "jane@shop.example")
+    assert "access  served" in call(home, "serve").stdout
+    (request_id,) = [row[C.REQUEST_ID] for row in ledger.read_requests(lake) if row[C.KIND] == "access"]
+    assert call(home, "serve").stdout == "There is nothing to serve.\n"
+    done = call(home, "answer", request_id, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    file = tmp_path / "out" / f"{request_id}.zip"
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    with zipfile.ZipFile(file) as archive:
+        assert b"opt-out" in archive.read("data/requests.json")
+        assert archive.namelist()[0] == "index.html"
+    locked = call(
+        home, "answer", request_id, "--out", tmp_path, "--passphrase-file", "-", text="four long words here\n"
+    )
+    assert locked.exit_code == 0, locked.output
+    sealed = (tmp_path / f"{request_id}.zip.age").read_bytes()
+    assert pyrage.passphrase.decrypt(sealed, "four long words here") == file.read_bytes()
+
+
+def test_there_is_no_file_before_a_request_is_served(home, lake, tmp_path):
+    call(home, "new", "access", "--email", "jane@shop.example")
+    done = call(home, "answer", only(lake), "--out", tmp_path)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "There is no file for request" in done.stderr
+    assert call(home, "answer", only(lake), "--out", tmp_path, "--passphrase-file", "-", text="\n").exit_code == 2
+
+
+def test_checking_exits_with_one_when_something_is_due(home, lake):
+    assert call(home, "check").stdout == "No request is due soon.\n"
+    call(home, "new", "access", "--email", "jane@shop.example")
+    assert call(home, "check").exit_code == 0
+    done = call(home, "check", "--within", 15)
+    assert done.exit_code == 1
+    assert f"1 request is due soon and not answered: {only(lake)} (access) due" in done.stderr
