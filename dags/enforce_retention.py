@@ -2,7 +2,8 @@
 
 Every night: a plan of what has outlived the period in its table's contract. A plan within the guard is approved by the
 policy; one that deletes a larger share of a table (`SOPHILUX_RETENTION_MAX_SHARE`) waits for a person, who sees the
-figures under *Required Actions*. Then exactly that plan is applied, or refused because something changed.
+figures under *Required Actions*. Then exactly that plan is applied, or refused because something changed. Last, small
+files are put together and clustered by person, so that an erasure opens few.
 
 | | |
 |---|---|
@@ -27,7 +28,7 @@ from typing import Any
 from airflow.sdk import DAG, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from jobs.orchestration import HOUSE_RULES, Approval, current_day, on_its_day, part_task
+from jobs.orchestration import HOUSE_RULES, Approval, current_day, on_its_day, part_task, step_task
 
 WAIT = timedelta(days=3)
 PLANNED = "ti.xcom_pull(task_ids='plan_retention')"
@@ -110,4 +111,6 @@ with DAG(
     by_policy, approved = approve_by_policy(), record_approval()
     choose_approval(plan_retention()) >> [by_policy, approve_plan]
     approve_plan >> approved >> record_rejection()
-    [by_policy, approved] >> retention_ages
+    retention_optimize = step_task("retention.optimize")
+    retention_optimize.operator.trigger_rule = TriggerRule.NONE_FAILED
+    [by_policy, approved] >> retention_ages >> retention_optimize

@@ -223,6 +223,7 @@ FLOWS: tuple[Flow, ...] = (
                 ("ledger.holds",),
                 ("ledger.retention_plans", "ledger.retention_runs"),
             ),
+            Step("retention.optimize", "Files put together and clustered by person; no row changes", (), ()),
         ),
     ),
 )

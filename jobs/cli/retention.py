@@ -19,6 +19,7 @@ retention = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 app.add_typer(retention, name="retention", epilog="Example: sophilux retention plan")
 
 SHORT: Final = 8
+MIB: Final = 1024**2
 COLUMNS: Final = ("table", "rule", "legal basis", "partitions", "files", "rows", "share", "size", "held back")
 LISTED: Final = ("plan", "day", "state", "rows", "held_rows", "largest_share", "created_at", "approved_by", "reason")
 
@@ -149,3 +150,34 @@ def _sum_up(plan: "Plan", name: str) -> str:
         what = "deletes nothing: nothing is past its term"
     held = f", and leaves {plan.held:,} that holds keep" if plan.held else ""
     return f"\nPlan {name}\nas of {plan.day} {what}{held}."
+
+
+@app.command(epilog="Example: sophilux optimize lake.clicks")
+def optimize(
+    table: Annotated[str | None, typer.Argument(help="'sophilux tables' lists them; none takes all.")] = None,
+    file_mib: Annotated[float, typer.Option(min=0.001, help="Size of a file in MiB.")] = 64,
+    home: Home = None,
+    format_: Form = Format.TABLE,
+) -> None:
+    """Put small files together, clustered by person, so that an erasure opens few; no row changes."""
+    with open_lake(home) as lake:
+        from jobs.retention.optimize import optimize_tables
+
+        names = list(lake.contracts) if table is None else [lake.contracts[table].name]
+        with working("optimizing"):
+            done = optimize_tables(lake, names, target_bytes=int(file_mib * MIB))
+    rows = [
+        {
+            "table": each.table,
+            "partitions": each.partitions,
+            "rows": each.rows,
+            "files": f"{each.files_before:,} -> {each.files_after:,}",
+            "size": f"{format_size(each.bytes_before)} -> {format_size(each.bytes_after)}",
+        }
+        for each in done
+        if each.partitions
+    ]
+    if rows or format_ is not Format.TABLE:
+        print_rows(rows, ("table", "partitions", "rows", "files", "size"), format_)
+    else:
+        typer.echo("Nothing to do: files have a useful size, and buckets of their own.")

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from jobs.lake import commits
 from jobs.people.holds import place_hold
 from jobs.retention import shelf
-from tests.cli.test_cli import call
+from tests.cli.test_cli import call, export_row
 from tests.retention.conftest import ROWS, fill
 
 DAY = "2024-06-30"
@@ -109,3 +111,17 @@ def test_what_cannot_be_is_one_line(home, args, code, message):
     done = call("retention", *args, home=home)
     assert (done.exit_code, done.stderr.count("\n")) == (code, 1)
     assert message in done.stderr
+
+
+def test_optimize_tells_what_it_did_and_that_there_is_nothing_to_do(home, lake):
+    assert "Example: sophilux optimize" in " ".join(call("optimize", "--help").stdout.split())
+    for number in range(3):
+        lake.record("ledger.exports", [export_row() | {"partner": f"p{number}"}])
+    assert "Nothing to do" in call("optimize", "ledger.exports", home=home).stdout
+    for number in range(3):
+        rows = [export_row() | {"partner": f"q{number}"}]
+        batches = pa.Table.from_pylist(rows, lake.contracts["ledger.exports"].arrow_schema()).to_reader()
+        commits.swap(lake.stage_batches("ledger.exports", batches), [])
+    (done,) = json.loads(call("optimize", "--format", "json", home=home).stdout)
+    assert (done["table"], done["partitions"], done["rows"], done["files"]) == ("ledger.exports", 1, 6, "4 -> 1")
+    assert call("optimize", "lake.nothing", home=home).exit_code == 2
