@@ -9,6 +9,7 @@ Rules:
     * Two lines of one parcel, order, event and time are one event; two equal corrections of one time are one.
     * A parcel stands where its latest event left it; of events of one instant the one that comes later in a parcel's
       life counts.
+    * Events of a parcel or order of somebody who was erased are kept without the person; corrections are not kept.
     * What does not fit (delivered before hand-over, handed over before the order) is kept and named as an anomaly.
 """
 
@@ -21,12 +22,16 @@ from pyspark.sql.types import StringType, StructField, StructType
 from jobs.conform.addresses import FIELDS, carrier_source, fold_reports
 from jobs.conform.fields import first_broken, read_text, read_time
 from jobs.conform.folding import fold
+from jobs.conform.forgetting import FILE_PLACE, Claim, Split, split_erased
 from jobs.conform.landing import Waiting, check_not_expired, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.severed_orders import SeveredOrders, find_severed, join_orders
+from jobs.conform.severed_rows import SeveredRows, sever_erased
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
+from jobs.privacy import tombstones
 from jobs.privacy.pseudonyms import subject_bucket, subject_keys
 from jobs.privacy.readings import keep_identifier, keep_listed, keep_parcel_number, keep_time
 
@@ -37,6 +42,7 @@ EVENTS: Final = "lake.parcel_events"
 PARCELS: Final = "lake.parcels"
 ORDERS: Final = "lake.orders"
 LANDING: Final = "landing.carrier_updates"
+CLAIMS: Final = (Claim(tombstones.ORDER, C.ORDER_ID), Claim(tombstones.PARCEL, C.PARCEL_ID, spreads=True))
 TRACKING_NO: Final = "tracking_no"
 EVENT: Final = "event"
 STATUSES: Final = ("handed_over", "in_transit", "failed", "delivered", "returned")
@@ -61,12 +67,13 @@ EARLY_DELIVERY: Final = "delivered before hand-over"
 EARLY_HANDOVER: Final = "handed over before the order"
 
 
-def type_updates(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
+def type_updates(landing: "DataFrame", orders: "DataFrame", severed: SeveredOrders | None = None) -> "DataFrame":
     """Typed lines with the person of their order, each with the reason against it, if any.
 
     Args:
         landing: ``landing.carrier_updates``.
         orders: ``lake.orders``, one row per order.
+        severed: orders of erased people that landing names.
 
     Returns:
         One row per line: ``pull_day, source, position, carrier, parcel_id, order_id, event, event_time``, the corrected
@@ -97,7 +104,7 @@ def type_updates(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
         }
     )
     of_order = orders.select(C.ORDER_ID, C.SUBJECT_ID, F.lit(True).alias("_has_order"))
-    beside = typed.join(of_order, on=C.ORDER_ID, how="left")
+    beside = join_orders(typed, of_order, severed)
     return beside.withColumn(C.REASON, _reason()).drop(C.DEFECT, TRACKING_NO, "_is_empty", "_names_order", "_has_order")
 
 
@@ -186,19 +193,45 @@ def run(lake: Lake, days: Days) -> StepReport:
 
 
 def _conform(lake: Lake, days: Days) -> StepReport:
+    landed = lake.read(LANDING, days=days)
+    with find_severed(lake, landed.transform(_read_orders)) as severed:
+        return _publish(lake, landed.transform(type_updates, lake.read(ORDERS), severed), days)
+
+
+def _publish(lake: Lake, updates: "DataFrame", days: Days) -> StepReport:
     lines_in = lake.count(LANDING, days=days)
-    keys = subject_keys(lake)
-    updates = lake.read(LANDING, days=days).transform(type_updates, lake.read(ORDERS))
-    with lake.scratch(updates) as typed:
-        rejects = typed.frame.where(F.col(C.REASON).isNotNull())
+    with lake.scratch(updates) as typed, split_erased(lake, typed, CLAIMS, place=FILE_PLACE) as split:
+        kept = split.kept
+        rejects = kept.frame.where(F.col(C.REASON).isNotNull())
         quarantined = publish_rejects(lake, "quarantine.carrier_updates", rejects, days)
-        understood = typed.rows - quarantined
-        check_nothing_lost("conform.carrier_updates", lines=lines_in, understood=understood, quarantined=quarantined)
-        events = _fold_events(lake, typed.frame.transform(select_events), days)
-        with lake.scratch(typed.frame.transform(select_corrections)) as corrections:
-            fold_reports(lake, corrections.frame, keys)
+        understood = kept.rows - quarantined
+        check_nothing_lost(
+            "conform.carrier_updates",
+            lines=lines_in,
+            understood=understood,
+            quarantined=quarantined,
+            forgotten=split.rows,
+        )
+        events = _fold_events(lake, _select_all_events(lake, split), days)
+        with lake.scratch(kept.frame.transform(select_corrections)) as corrections:
+            fold_reports(lake, corrections.frame, subject_keys(lake))
             rows_out = events + corrections.rows
-    return StepReport(lines_in, rows_out, understood - rows_out, quarantined)
+        split.scrub(lake, LANDING, FILE_PLACE)
+    return StepReport(lines_in, rows_out, understood - rows_out, quarantined, forgotten=split.rows)
+
+
+def _read_orders(landing: "DataFrame") -> "DataFrame":
+    """``order_id`` as lines name it."""
+    schema = StructType([StructField(C.ORDER_ID, StringType())])
+    records = landing.select(F.from_json(C.RECORD, schema).alias("_record")).select(f"_record.{C.ORDER_ID}")
+    return records.select(keep_identifier(read_text(C.ORDER_ID)).alias(C.ORDER_ID))
+
+
+def _select_all_events(lake: Lake, split: Split) -> "DataFrame":
+    """Events of everybody, those of erased people severed."""
+    events = split.kept.frame.transform(select_events)
+    theirs = Split(split.kept, split.erased.transform(select_events) if split.erased is not None else None)
+    return theirs.add_severed(lake, events, lake.contracts[EVENTS], where=F.lit(True))
 
 
 def _fold_events(lake: Lake, events: "DataFrame", days: Days) -> int:
@@ -212,13 +245,20 @@ def _fold_events(lake: Lake, events: "DataFrame", days: Days) -> int:
 
 
 def _publish_parcels(lake: Lake, moved: Scratch) -> None:
+    """Sum the parcels anew that moved; severed ones stay as they are, because their events tell days only."""
     if not moved.rows:
         return
     base = lake.current_files(PARCELS)
-    names = lake.contracts[PARCELS].column_names
-    events = lake.read(EVENTS).join(moved.frame, on=C.PARCEL_ID, how="left_semi")
-    others = lake.read(PARCELS).join(moved.frame, on=C.PARCEL_ID, how="left_anti")
+    contract, severed = lake.contracts[PARCELS], SeveredRows.of(lake, PARCELS)
+    old = lake.read(PARCELS)
+    to_sum = moved.frame
+    if severed.contract is not None:
+        old = old.transform(sever_erased, lake, contract)
+        to_sum = to_sum.join(old.where(severed.is_severed).select(C.PARCEL_ID), on=C.PARCEL_ID, how="left_anti")
+    events = lake.read(EVENTS).join(to_sum, on=C.PARCEL_ID, how="left_semi")
+    others = old.join(to_sum, on=C.PARCEL_ID, how="left_anti")
     parcels = events.transform(sum_parcels, lake.read(ORDERS))
+    names = contract.column_names
     lake.replace(PARCELS, others.select(*names).unionByName(parcels.select(*names)), base=base)
 
 

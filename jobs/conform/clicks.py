@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.conform.folding import fold_scratch
+from jobs.conform.forgetting import FILE_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.conform.visits import form_visits, publish_visits
@@ -28,14 +29,16 @@ from jobs.lake.scratch import Scratch
 from jobs.privacy.countries import read_country
 from jobs.privacy.declarations import LISTED, declare
 from jobs.privacy.emails import WHITE_SPACE, normalise_email
-from jobs.privacy.masks import mask_text
+from jobs.privacy.masks import AT, mask_text
 from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 from jobs.privacy.readings import keep_code, keep_listed, keep_measure, keep_time
+from jobs.privacy.tombstones import SUBJECT, has_tombstones
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 CLICKS: Final = "lake.clicks"
+LANDING: Final = "landing.clickstream"
 FIELDS: Final = (
     "time", "visitor", "email", "action", "product", "url", "search", "dwell_ms", "scroll_pct", "response_ms",
     "error", "app", "country", "user_agent",
@@ -43,6 +46,7 @@ FIELDS: Final = (
 ACTIONS: Final = ("view", "search", "cart", "favourite", "buy", "install", "download_error")
 MAX_DAYS_LATE: Final = 30
 MAX_DAYS_EARLY: Final = 1
+CLAIMS: Final = (Claim(SUBJECT, C.SUBJECT_ID, at=C.EVENT_TIME),)
 
 NOT_AN_EVENT: Final = "not a JSON object with an event's fields"
 BAD_TIME: Final = "time is missing or not ISO 8601"
@@ -76,12 +80,13 @@ def parse_lines(lines: "DataFrame") -> "DataFrame":
     return parsed.select(*lines.columns, *(_stated(F.col(f"_event.{name}")).alias(f"_{name}") for name in FIELDS))
 
 
-def type_events(parsed: "DataFrame", keys: "DataFrame") -> "DataFrame":
+def type_events(parsed: "DataFrame", keys: "DataFrame", *, keep_places: bool = False) -> "DataFrame":
     """Typed, masked and pseudonymous events, each with the reason against it, if any.
 
     Args:
         parsed: of :func:`parse_lines`.
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+        keep_places: keep ``source`` and ``position`` of every line, and ``raw`` where somebody typed an address.
 
     Returns:
         One row per line: the columns of ``lake.clicks`` (``session_id`` 0, ``flag`` null), and ``source``,
@@ -107,6 +112,8 @@ def type_events(parsed: "DataFrame", keys: "DataFrame") -> "DataFrame":
         }
     ).withColumn(C.EVENT_ID, _fingerprint())
     is_reject = F.col(C.REASON).isNotNull()
+    keeps_place = F.lit(True) if keep_places else is_reject
+    keeps_raw = is_reject | F.col("_url").rlike(AT) | F.col("_search").rlike(AT) if keep_places else is_reject
     return typed.select(
         C.DAY,
         C.EVENT_ID,
@@ -127,29 +134,33 @@ def type_events(parsed: "DataFrame", keys: "DataFrame") -> "DataFrame":
         _device().alias(C.DEVICE),
         F.lit(None).cast("string").alias(C.FLAG),
         C.PULL_DAY,
-        F.when(is_reject, F.col(C.SOURCE)).alias(C.SOURCE),
-        F.when(is_reject, F.col(C.LINE_NO).cast("string")).alias(C.POSITION),
+        F.when(keeps_place, F.col(C.SOURCE)).alias(C.SOURCE),
+        F.when(keeps_place, F.col(C.LINE_NO).cast("string")).alias(C.POSITION),
         C.REASON,
-        F.when(is_reject, F.col(C.RAW)).alias(C.RAW),
+        F.when(keeps_raw, F.col(C.RAW)).alias(C.RAW),
     )
 
 
 def run(lake: Lake, days: Days) -> StepReport:
     """Conform the clickstream pulled on ``days``."""
-    check_not_expired(lake, "landing.clickstream", CLICKS, days)
-    keys = subject_keys(lake)
-    lines = lake.read("landing.clickstream", days=days)
-    with lake.scratch(lines.transform(parse_lines).transform(type_events, keys)) as scratch:
-        quarantined = publish_rejects(lake, "quarantine.clicks", scratch.frame.where("reason is not null"), days)
-        lines_in = lake.count("landing.clickstream", days=days)
+    check_not_expired(lake, LANDING, CLICKS, days)
+    lines_in = lake.count(LANDING, days=days)
+    parsed = lake.read(LANDING, days=days).transform(parse_lines)
+    events = parsed.transform(type_events, subject_keys(lake), keep_places=has_tombstones(lake))
+    is_text = F.col(C.RAW).isNotNull()
+    with lake.scratch(events) as typed, split_erased(lake, typed, CLAIMS, place=FILE_PLACE, texts=is_text) as split:
+        kept = split.kept
+        quarantined = publish_rejects(lake, "quarantine.clicks", kept.frame.where("reason is not null"), days)
+        understood = kept.rows - quarantined
         check_nothing_lost(
-            "conform.clicks", lines=lines_in, understood=scratch.rows - quarantined, quarantined=quarantined
+            "conform.clicks", lines=lines_in, understood=understood, quarantined=quarantined, forgotten=split.rows
         )
-        events = Scratch(scratch.frame.where("reason is null"), scratch.rows - quarantined)
-        result = fold_scratch(lake, CLICKS, events, pulled=days, finish=form_visits)
+        valid = Scratch(kept.frame.where("reason is null"), understood)
+        result = fold_scratch(lake, CLICKS, valid, pulled=days, finish=form_visits)
+        split.scrub(lake, LANDING, FILE_PLACE)
     near = Days(days.first - timedelta(days=MAX_DAYS_LATE + 1), days.last + timedelta(days=MAX_DAYS_EARLY))
     publish_visits(lake, result.touched, near=near)
-    return StepReport(lines_in, result.rows, result.duplicates, quarantined)
+    return StepReport(lines_in, result.rows, result.duplicates, quarantined, forgotten=split.rows)
 
 
 def _reason() -> "Column":

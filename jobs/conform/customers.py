@@ -17,6 +17,7 @@ Rules:
     * Adult from the first day of the month after the 18th birthday, also where the birthday is the first of a month.
 """
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import Window
@@ -34,8 +35,10 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import keep_newest
+from jobs.conform.forgetting import ROW_PLACE
 from jobs.conform.landing import Waiting, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.welcome import split_accounts, split_addresses
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
@@ -199,21 +202,29 @@ def run(lake: Lake, days: Days) -> StepReport:
 
 def _conform(lake: Lake, days: Days, keys: "DataFrame") -> StepReport:
     rows_in = lake.count(LANDING, days=days) + lake.count(LANDING_EMAILS, days=days)
-    with lake.scratch(lake.read(LANDING, days=days).transform(type_accounts, keys)) as typed:
-        refused = publish_rejects(lake, "quarantine.customers", select_rejects(typed.frame, "customers"), days)
-        valid = typed.frame.where(F.col(C.REASON).isNull())
+    with ExitStack() as stack:
+        typed = stack.enter_context(lake.scratch(lake.read(LANDING, days=days).transform(type_accounts, keys)))
+        accounts = split_accounts(lake, stack, typed)
+        rejects = select_rejects(accounts.kept.frame, "customers")
+        refused = publish_rejects(lake, "quarantine.customers", rejects, days)
+        valid = accounts.kept.frame.where(F.col(C.REASON).isNull())
         rows_out = _merge_newest(lake, CUSTOMERS, valid)
         emails = lake.read(LANDING_EMAILS, days=days).transform(type_emails, lake.read(CUSTOMERS), keys)
-        with lake.scratch(emails) as further:
-            rejects = select_rejects(further.frame, "customer_emails")
-            refused += publish_rejects(lake, "quarantine.customer_emails", rejects, days)
-            understood = typed.rows + further.rows - refused
-            check_nothing_lost("conform.customers", lines=rows_in, understood=understood, quarantined=refused)
-            addresses = further.frame.where(F.col(C.REASON).isNull())
-            rows_out += keep_newest(addresses, key=(C.IDENTITY_ID,), newest_by=C.UPDATED_AT).count()
-            _publish_identities(lake, valid, addresses)
+        addresses = split_addresses(lake, stack, stack.enter_context(lake.scratch(emails)))
+        rejects = select_rejects(addresses.kept.frame, "customer_emails")
+        refused += publish_rejects(lake, "quarantine.customer_emails", rejects, days)
+        understood = accounts.kept.rows + addresses.kept.rows - refused
+        gone = accounts.rows + addresses.rows
+        check_nothing_lost(
+            "conform.customers", lines=rows_in, understood=understood, quarantined=refused, forgotten=gone
+        )
+        further = addresses.kept.frame.where(F.col(C.REASON).isNull())
+        rows_out += keep_newest(further, key=(C.IDENTITY_ID,), newest_by=C.UPDATED_AT).count()
+        _publish_identities(lake, valid, further)
         fold_reports(lake, valid.transform(report_addresses), keys)
-    return StepReport(rows_in, rows_out, understood - rows_out, refused)
+        accounts.scrub(lake, LANDING, ROW_PLACE)
+        addresses.scrub(lake, LANDING_EMAILS, ROW_PLACE)
+    return StepReport(rows_in, rows_out, understood - rows_out, refused, forgotten=gone)
 
 
 def _identify() -> "tuple[Column, ...]":

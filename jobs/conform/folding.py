@@ -3,6 +3,8 @@
 A pull brings rows of its own day and late ones of days before. For every day that is touched the new content is what
 other pulls brought, plus the new rows, one row per key; rows that an earlier run of the same pull had brought and that
 no longer come are gone. So a second run leaves the same rows, and a corrected source corrects the lake.
+
+Rows of erased people that the law keeps are severed, and stay although landing has them no more.
 """
 
 from collections.abc import Callable, Collection
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from jobs.conform.severed_rows import SeveredRows
 from jobs.errors import SophiluxError
 from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What became of the rows of a pull: ``rows`` kept, ``duplicates`` dropped, ``touched`` days rewritten."""
+    """What became of the rows of a pull: ``rows`` kept, ``duplicates`` dropped, ``touched`` days rewritten.
+
+    Severed rows are counted as neither.
+    """
 
     rows: int
     duplicates: int
@@ -117,18 +123,19 @@ def _fold_alone(
     names = lake.contracts[table].column_names
     both = new_rows.frame.select(*names)
     from_pull = F.col(C.PULL_DAY).between(pulled.first, pulled.last)
+    severed = SeveredRows.of(lake, table)
     if base:
-        old = lake.read(table, days=Days(touched[0], touched[-1]))
-        kept = old.where(F.col(C.DAY).isin(*touched) & ~from_pull)
-        both = kept.unionByName(both)
+        old = lake.read(table, days=Days(touched[0], touched[-1])).where(F.col(C.DAY).isin(*touched))
+        both = severed.keep(old.where(~from_pull), old.where(from_pull), both)
 
     def gate(rows: "DataFrame", staged: Staged) -> None:
         _check_keys_kept(staged, rows, new_rows.frame, is_all_new=not base)
 
     finished = both.transform(finish).select(*names)
     staged = lake.replace(table, finished, partitions=partitions, gate=gate, base=base)
-    rows = lake.staged_frame(staged).where(from_pull).count() if base else staged.rows
-    return FoldResult(rows, new_rows.rows - rows, touched)
+    is_counted = from_pull & ~severed.is_severed
+    rows = lake.staged_frame(staged).where(is_counted).count() if base or severed.contract else staged.rows
+    return FoldResult(rows, severed.count_others(new_rows) - rows, touched)
 
 
 def _check_keys_kept(staged: Staged, rows: "DataFrame", new_rows: "DataFrame", *, is_all_new: bool) -> None:

@@ -8,6 +8,7 @@ Rules:
     * A line is named by order and line number, or by order, product, quantity and price where it has no number; of
       several rows of one name that of the newest pull counts, the others are duplicates.
     * A line that came before its order waits in quarantine; the pull that brings the order takes it in.
+    * A line of an order of somebody who was erased is kept without the person.
     * When an order changes its day, person or country, its lines follow, although they were not pulled again.
 """
 
@@ -27,13 +28,16 @@ from jobs.conform.fields import (
     row_as_text,
     select_rejects,
 )
-from jobs.conform.folding import fold_scratch, keep_newest, list_days_of_keys
+from jobs.conform.folding import FoldResult, fold_scratch, keep_newest, list_days_of_keys
+from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import Waiting, check_not_expired, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.severed_orders import SeveredOrders, find_severed, join_orders
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
+from jobs.privacy import tombstones
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 ORDER_LINES: Final = "lake.order_lines"
 ORDERS: Final = "lake.orders"
 LANDING: Final = "landing.order_lines"
+CLAIMS: Final = (Claim(tombstones.ORDER, C.ORDER_ID),)
 OF_THE_ORDER: Final = (C.DAY, C.SUBJECT_ID, C.SUBJECT_BUCKET, C.COUNTRY, C.ORDERED_AT)
 
 NO_ORDER: Final = "order_id is missing"
@@ -76,12 +81,13 @@ def broken_amounts() -> Mapping[str, "Column"]:
     }
 
 
-def type_lines(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
+def type_lines(landing: "DataFrame", orders: "DataFrame", severed: SeveredOrders | None = None) -> "DataFrame":
     """Typed lines with what they take from their order, each with the reason against it, if any.
 
     Args:
         landing: ``landing.order_lines``.
         orders: ``lake.orders``, one row per order.
+        severed: orders of erased people that landing names.
 
     Returns:
         One row per row: the columns of ``lake.order_lines``, ``row_no``, ``reason`` and ``raw``.
@@ -94,7 +100,7 @@ def type_lines(landing: "DataFrame", orders: "DataFrame") -> "DataFrame":
         }
     )
     of_order = orders.select(C.ORDER_ID, *OF_THE_ORDER)
-    lines = named.transform(type_amounts).join(of_order, on=C.ORDER_ID, how="left")
+    lines = join_orders(named.transform(type_amounts), of_order, severed)
     amount = (C.ORDER_ID, C.PRODUCT_ID, C.QUANTITY, F.col(C.UNIT_PRICE).cast("string"))
     line_id = F.when(F.col(C.LINE_NO).isNull(), F.xxhash64(F.lit("amount"), *amount)).otherwise(
         F.xxhash64(F.lit("number"), C.ORDER_ID, C.LINE_NO)
@@ -146,18 +152,33 @@ def run(lake: Lake, days: Days) -> StepReport:
 
 
 def _conform(lake: Lake, days: Days) -> StepReport:
+    landed = lake.read(LANDING, days=days)
+    with find_severed(lake, landed.select(read_text(C.ORDER_ID).alias(C.ORDER_ID))) as severed:
+        return _publish(lake, landed.transform(type_lines, lake.read(ORDERS), severed), days)
+
+
+def _publish(lake: Lake, lines: "DataFrame", days: Days) -> StepReport:
     rows_in = lake.count(LANDING, days=days)
-    orders = lake.read(ORDERS)
-    with lake.scratch(lake.read(LANDING, days=days).transform(type_lines, orders)) as typed:
-        quarantined = publish_rejects(lake, "quarantine.order_lines", select_rejects(typed.frame, "order_lines"), days)
-        understood = typed.rows - quarantined
-        check_nothing_lost("conform.order_lines", lines=rows_in, understood=understood, quarantined=quarantined)
-        valid = Scratch(typed.frame.where(F.col(C.REASON).isNull()), understood)
-        return _fold(lake, valid, orders, days, rows_in=rows_in, quarantined=quarantined)
+    contract, is_valid = lake.contracts[ORDER_LINES], F.col(C.REASON).isNull()
+    with lake.scratch(lines) as typed, split_erased(lake, typed, CLAIMS, place=ROW_PLACE) as split:
+        kept = split.kept
+        quarantined = publish_rejects(lake, "quarantine.order_lines", select_rejects(kept.frame, "order_lines"), days)
+        understood = kept.rows - quarantined
+        check_nothing_lost(
+            "conform.order_lines", lines=rows_in, understood=understood, quarantined=quarantined, forgotten=split.rows
+        )
+        valid = kept.frame.where(is_valid)
+        if split.erased is None:
+            result = _fold(lake, Scratch(valid, understood), days)
+        else:
+            with lake.scratch(split.add_severed(lake, valid, contract, where=is_valid)) as both:
+                result = _fold(lake, both, days)
+        split.scrub(lake, LANDING, ROW_PLACE)
+    return StepReport(rows_in, result.rows, result.duplicates, quarantined, forgotten=split.rows)
 
 
-def _fold(lake: Lake, valid: Scratch, orders: "DataFrame", days: Days, *, rows_in: int, quarantined: int) -> StepReport:
-    key = lake.contracts[ORDER_LINES].key
+def _fold(lake: Lake, valid: Scratch, days: Days) -> FoldResult:
+    key, orders = lake.contracts[ORDER_LINES].key, lake.read(ORDERS)
 
     def finish(lines: "DataFrame") -> "DataFrame":
         return keep_newest(lines, key=key, newest_by=C.PULL_DAY).transform(follow_orders, orders)
@@ -167,5 +188,4 @@ def _fold(lake: Lake, valid: Scratch, orders: "DataFrame", days: Days, *, rows_i
         moved = list_days_to_move(lake.read(ORDER_LINES).where(~from_pull), orders.where(from_pull))
         return {*moved, *list_days_of_keys(lake, ORDER_LINES, valid.frame, pulled=days)}
 
-    result = fold_scratch(lake, ORDER_LINES, valid, pulled=days, finish=finish, also=list_further_days)
-    return StepReport(rows_in, result.rows, result.duplicates, quarantined)
+    return fold_scratch(lake, ORDER_LINES, valid, pulled=days, finish=finish, also=list_further_days)

@@ -8,6 +8,7 @@ Rules:
     * A currency is three letters; without one it is the shop's reporting currency. What does not say otherwise is no
       test order.
     * Of several rows of one order the last changed counts, also when its day changed.
+    * An order of somebody who was erased is kept without the person, as the law asks for.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -25,11 +26,13 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import fold
+from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy import tombstones
 from jobs.privacy.countries import read_country
 from jobs.privacy.emails import normalise_email
 from jobs.privacy.keyring import SUBJECT
@@ -40,6 +43,11 @@ if TYPE_CHECKING:
 
 ORDERS: Final = "lake.orders"
 LANDING: Final = "landing.orders"
+CLAIMS: Final = (
+    Claim(tombstones.ORDER, C.ORDER_ID, spreads=True),
+    Claim(tombstones.SUBJECT, C.SUBJECT_ID, at=C.ORDERED_AT),
+    Claim(tombstones.PERSON, C.PERSON_ID, at=C.ORDERED_AT),
+)
 STATUSES: Final = ("placed", "paid", "shipped", "delivered", "cancelled")
 
 NO_ORDER: Final = "order_id is missing"
@@ -51,17 +59,21 @@ BAD_EMAIL: Final = "e-mail address cannot be normalised"
 BAD_CURRENCY: Final = "currency is not three letters"
 
 
-def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -> "DataFrame":
+def find_subjects(
+    rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame", *, names_accounts: bool = False
+) -> "DataFrame":
     """The person behind rows that name an e-mail address, an account, or neither.
 
     Args:
         rows: with ``customer_id``, ``email`` and ``country`` as text.
         accounts: ``vault.customers``.
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+        names_accounts: give the pseudonym of the account that a row names, also of one that is not known.
 
     Returns:
-        The same rows with ``subject_id`` (null when unknown), its account's country where its own is not known, and
-        ``_is_bad_email``: true where there is an address that gives no person, and no account does.
+        The same rows with ``subject_id`` (null when unknown), its account's country where its own is not known,
+        ``person_id`` (null unless asked for), and ``_is_bad_email``: true where there is an address that gives no
+        person, and no account does.
     """
     known = accounts.select(
         F.col(C.CUSTOMER_ID).alias("_account"),
@@ -73,30 +85,37 @@ def find_subjects(rows: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -
     own_subject = keyed_digest(normalise_email(F.col(C.EMAIL)), SUBJECT)
     subject_id = F.coalesce(own_subject, F.col("_account_subject"))
     country = F.coalesce(read_country(F.col(C.COUNTRY)), read_country(F.col("_account_country")))
+    account = keyed_digest(F.concat(F.lit("customer:"), read_text(C.CUSTOMER_ID)), SUBJECT)
     return beside.select(
         *(name for name in rows.columns if name != C.COUNTRY),
         country.alias(C.COUNTRY),
         subject_id.alias(C.SUBJECT_ID),
+        (account if names_accounts else F.lit(None).cast("string")).alias(C.PERSON_ID),
         (read_text(C.EMAIL).isNotNull() & subject_id.isNull()).alias("_is_bad_email"),
     )
 
 
-def type_orders(landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -> "DataFrame":
+def type_orders(
+    landing: "DataFrame", accounts: "DataFrame", keys: "DataFrame", *, names_accounts: bool = False
+) -> "DataFrame":
     """Typed, pseudonymous orders, each with the reason against it, if any.
 
     Args:
         landing: ``landing.orders``.
         accounts: ``vault.customers``.
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+        names_accounts: as for :func:`find_subjects`.
 
     Returns:
-        One row per row: the columns of ``lake.orders``, ``row_no``, ``reason`` and ``raw``.
+        One row per row: the columns of ``lake.orders``, ``person_id``, ``row_no``, ``reason`` and ``raw``.
     """
-    rows = landing.withColumn(C.RAW, row_as_text(landing)).transform(find_subjects, accounts, keys)
+    named = landing.withColumn(C.RAW, row_as_text(landing))
+    rows = named.transform(find_subjects, accounts, keys, names_accounts=names_accounts)
     typed = rows.select(
         F.to_date(read_time(C.ORDERED_AT)).alias(C.DAY),
         read_text(C.ORDER_ID).alias(C.ORDER_ID),
         C.SUBJECT_ID,
+        C.PERSON_ID,
         subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
         C.COUNTRY,
         F.lower(read_text(C.STATUS)).alias(C.STATUS),
@@ -128,13 +147,19 @@ def run(lake: Lake, days: Days) -> StepReport:
     """Conform the orders pulled on ``days``."""
     check_not_expired(lake, LANDING, ORDERS, days)
     rows_in = lake.count(LANDING, days=days)
-    keys = subject_keys(lake)
-    orders = lake.read(LANDING, days=days).transform(type_orders, lake.read("vault.customers"), keys)
-    names = lake.contracts[ORDERS].column_names
-    with lake.scratch(orders) as typed:
-        quarantined = publish_rejects(lake, "quarantine.orders", select_rejects(typed.frame, "orders"), days)
-        understood = typed.rows - quarantined
-        check_nothing_lost("conform.orders", lines=rows_in, understood=understood, quarantined=quarantined)
-        valid = typed.frame.where(F.col(C.REASON).isNull()).select(*names)
-        result = fold(lake, ORDERS, valid, pulled=days, newest_by=C.UPDATED_AT)
-    return StepReport(rows_in, result.rows, result.duplicates, quarantined)
+    accounts, is_watched = lake.read("vault.customers"), tombstones.has_tombstones(lake)
+    landed = lake.read(LANDING, days=days)
+    orders = landed.transform(type_orders, accounts, subject_keys(lake), names_accounts=is_watched)
+    contract, is_valid = lake.contracts[ORDERS], F.col(C.REASON).isNull()
+    with lake.scratch(orders) as typed, split_erased(lake, typed, CLAIMS, place=ROW_PLACE) as split:
+        kept = split.kept
+        quarantined = publish_rejects(lake, "quarantine.orders", select_rejects(kept.frame, "orders"), days)
+        understood = kept.rows - quarantined
+        check_nothing_lost(
+            "conform.orders", lines=rows_in, understood=understood, quarantined=quarantined, forgotten=split.rows
+        )
+        valid = kept.frame.where(is_valid).select(*contract.column_names)
+        both = split.add_severed(lake, valid, contract, where=is_valid)
+        result = fold(lake, ORDERS, both, pulled=days, newest_by=C.UPDATED_AT)
+        split.scrub(lake, LANDING, ROW_PLACE)
+    return StepReport(rows_in, result.rows, result.duplicates, quarantined, forgotten=split.rows)

@@ -18,13 +18,13 @@ def publish_rejects(lake: Lake, table: str, rejects: "DataFrame", days: Days) ->
     return lake.replace(table, rejects.select(*REJECT_COLUMNS), partitions=partitions).rows
 
 
-def check_nothing_lost(step: str, *, lines: int, understood: int, quarantined: int) -> None:
+def check_nothing_lost(step: str, *, lines: int, understood: int, quarantined: int, forgotten: int = 0) -> None:
     """Hold the invariant of every conform step against the counts of what was written.
 
     Raises:
-        SophiluxError: lines in differ from rows understood plus lines quarantined.
+        SophiluxError: lines in differ from rows understood, lines quarantined, and those of erased people together.
     """
-    if lines != understood + quarantined:
+    if lines != understood + quarantined + forgotten:
         message = (
             f"{step}: {lines:,} lines came in, but {understood:,} were understood and {quarantined:,} quarantined; "
             "run the step again, and report it if it stays so."

@@ -7,6 +7,7 @@ Rules:
     * Its currency is its own, else that of its order, else the shop's reporting currency.
     * E-mail addresses and payment-card numbers in the reason are masked.
     * Of several rows of one line that of the newest pull counts, the others are duplicates.
+    * A return of somebody who was erased, or of their order, is kept without the person.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -23,13 +24,16 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import fold
+from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.order_lines import broken_amounts, type_amounts
 from jobs.conform.orders import BAD_CURRENCY, BAD_EMAIL, find_subjects
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.severed_orders import SeveredOrders, find_severed, join_orders
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy import tombstones
 from jobs.privacy.masks import mask_text
 from jobs.privacy.pseudonyms import subject_bucket, subject_keys
 
@@ -38,12 +42,26 @@ if TYPE_CHECKING:
 
 RETURNS: Final = "lake.returns"
 LANDING: Final = "landing.returns"
+CLAIMS: Final = (
+    Claim(tombstones.RETURN, C.RETURN_ID, spreads=True),
+    Claim(tombstones.ORDER, C.ORDER_ID),
+    Claim(tombstones.SUBJECT, C.SUBJECT_ID, at=C.RETURNED_AT),
+    Claim(tombstones.PERSON, C.PERSON_ID, at=C.RETURNED_AT),
+)
 
 NO_RETURN: Final = "return_id is missing"
 BAD_TIME: Final = "returned_at is missing or not a time"
 
 
-def type_returns(landing: "DataFrame", orders: "DataFrame", accounts: "DataFrame", keys: "DataFrame") -> "DataFrame":
+def type_returns(
+    landing: "DataFrame",
+    orders: "DataFrame",
+    accounts: "DataFrame",
+    keys: "DataFrame",
+    *,
+    severed: SeveredOrders | None = None,
+    names_accounts: bool = False,
+) -> "DataFrame":
     """Typed, masked and pseudonymous returns, each with the reason against it, if any.
 
     Args:
@@ -51,9 +69,11 @@ def type_returns(landing: "DataFrame", orders: "DataFrame", accounts: "DataFrame
         orders: ``lake.orders``, one row per order.
         accounts: ``vault.customers``.
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
+        severed: orders of erased people that landing names.
+        names_accounts: as for :func:`jobs.conform.orders.find_subjects`.
 
     Returns:
-        One row per row: the columns of ``lake.returns``, ``row_no``, ``reason`` and ``raw``.
+        One row per row: the columns of ``lake.returns``, ``person_id``, ``row_no``, ``_reject`` and ``raw``.
     """
     of_order = orders.select(
         C.ORDER_ID,
@@ -63,8 +83,9 @@ def type_returns(landing: "DataFrame", orders: "DataFrame", accounts: "DataFrame
         F.col(C.CURRENCY).alias("_order_currency"),
     )
     named = landing.withColumns({C.RAW: row_as_text(landing), C.ORDER_ID: read_text(C.ORDER_ID)})
-    rows = named.transform(find_subjects, accounts, keys).transform(type_amounts)
-    typed = rows.join(of_order, on=C.ORDER_ID, how="left").withColumns(
+    people = named.transform(find_subjects, accounts, keys, names_accounts=names_accounts)
+    rows = people.transform(type_amounts)
+    typed = join_orders(rows, of_order, severed).withColumns(
         {
             C.DAY: F.to_date(read_time(C.RETURNED_AT)),
             C.RETURNED_AT: read_time(C.RETURNED_AT),
@@ -101,16 +122,33 @@ def _line_name() -> "tuple[Column | str, ...]":
 def run(lake: Lake, days: Days) -> StepReport:
     """Conform the returns pulled on ``days``."""
     check_not_expired(lake, LANDING, RETURNS, days)
+    landed = lake.read(LANDING, days=days)
+    with find_severed(lake, landed.select(read_text(C.ORDER_ID).alias(C.ORDER_ID))) as severed:
+        returns = landed.transform(
+            type_returns,
+            lake.read("lake.orders"),
+            lake.read("vault.customers"),
+            subject_keys(lake),
+            severed=severed,
+            names_accounts=tombstones.has_tombstones(lake),
+        )
+        return _conform(lake, returns, days)
+
+
+def _conform(lake: Lake, returns: "DataFrame", days: Days) -> StepReport:
     rows_in = lake.count(LANDING, days=days)
-    keys = subject_keys(lake)
-    accounts, orders = lake.read("vault.customers"), lake.read("lake.orders")
-    returns = lake.read(LANDING, days=days).transform(type_returns, orders, accounts, keys)
-    names = lake.contracts[RETURNS].column_names
-    with lake.scratch(returns) as typed:
-        rejects = select_rejects(typed.frame.withColumn(C.REASON, F.col("_reject")), "returns")
+    contract, is_valid = lake.contracts[RETURNS], F.col("_reject").isNull()
+    is_reject = F.col("_reject").isNotNull()
+    with lake.scratch(returns) as typed, split_erased(lake, typed, CLAIMS, place=ROW_PLACE, texts=is_reject) as split:
+        kept = split.kept
+        rejects = select_rejects(kept.frame.withColumn(C.REASON, F.col("_reject")), "returns")
         quarantined = publish_rejects(lake, "quarantine.returns", rejects, days)
-        understood = typed.rows - quarantined
-        check_nothing_lost("conform.returns", lines=rows_in, understood=understood, quarantined=quarantined)
-        valid = typed.frame.where(F.col("_reject").isNull()).select(*names)
-        result = fold(lake, RETURNS, valid, pulled=days, newest_by=C.PULL_DAY)
-    return StepReport(rows_in, result.rows, result.duplicates, quarantined)
+        understood = kept.rows - quarantined
+        check_nothing_lost(
+            "conform.returns", lines=rows_in, understood=understood, quarantined=quarantined, forgotten=split.rows
+        )
+        valid = kept.frame.where(is_valid).select(*contract.column_names)
+        both = split.add_severed(lake, valid, contract, where=is_valid)
+        result = fold(lake, RETURNS, both, pulled=days, newest_by=C.PULL_DAY)
+        split.scrub(lake, LANDING, ROW_PLACE)
+    return StepReport(rows_in, result.rows, result.duplicates, quarantined, forgotten=split.rows)

@@ -4,6 +4,7 @@ Rules:
     * A line needs an identifier, a campaign, and when the ad was shown: not after the day of its file.
     * The identifier must be one that this partner got, under a key that counts on the day of the file, and stand for
       somebody we still know. No identifier is printed or kept but in landing and quarantine, for 30 days.
+    * Lines about somebody who was erased are kept nowhere.
     * A campaign's name is short and plain, because it may be published.
     * Two lines of one partner, person, campaign and time are one impression; it was clicked when one of them says so.
 
@@ -17,6 +18,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.conform.fields import NO, YES, first_broken, read_text, read_time
 from jobs.conform.folding import fold
+from jobs.conform.forgetting import FILE_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.errors import SophiluxError
@@ -25,6 +27,7 @@ from jobs.exports.returning import counts_on, find_returning, is_own, list_destr
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.privacy import tombstones
 from jobs.privacy.declarations import CALENDAR, declare
 from jobs.privacy.pseudonyms import subject_bucket
 from jobs.privacy.readings import keep_campaign, keep_listed, keep_time
@@ -38,6 +41,7 @@ LANDING: Final = "landing.impressions"
 TABLE: Final = "lake.impressions"
 QUARANTINE: Final = "quarantine.impressions"
 CLICKED: Final = "clicked"
+CLAIMS: Final = (Claim(tombstones.SUBJECT, C.SUBJECT_ID, at=C.SHOWN_AT), Claim(tombstones.AD_ID, C.AD_ID))
 RECORD_FIELDS: Final = (C.AD_ID, C.CAMPAIGN, C.SHOWN_AT, CLICKED)
 _WINDOW, _COUNTS, _IS_OWN = "_attribution_days", "_counts", "_is_own"
 
@@ -89,7 +93,7 @@ def parse_lines(landing: "DataFrame", partners: "DataFrame") -> "DataFrame":
 
 
 def resolve(lines: "DataFrame", people: "DataFrame", *, counts: "Column", own: "Column") -> "DataFrame":
-    """Lines with the person their identifier stands for, and the reason where it stands for none.
+    """Lines with whom their identifier stands for, or else the identifier, and the reason where it stands for nobody.
 
     Args:
         lines: of :func:`parse_lines`.
@@ -106,7 +110,9 @@ def resolve(lines: "DataFrame", people: "DataFrame", *, counts: "Column", own: "
         FOREIGN: stands_for_nobody | ~F.col(_COUNTS),
     }
     reason = F.coalesce(C.REASON, first_broken(broken))
-    return found.withColumn(C.REASON, reason).drop(_COUNTS, _IS_OWN, C.AD_ID)
+    unresolved = F.when(stands_for_nobody, F.col(C.AD_ID)).alias(C.AD_ID)
+    kept = [name for name in found.columns if name not in (_COUNTS, _IS_OWN, C.AD_ID, C.REASON)]
+    return found.select(*kept, unresolved, reason.alias(C.REASON))
 
 
 def select_impressions(resolved: "DataFrame") -> "DataFrame":
@@ -139,16 +145,21 @@ def run(lake: Lake, days: Days) -> StepReport:
     lines_in = lake.count(LANDING, days=days)
     ring, partners = open_ring(lake), _list_reporting(lake, days)
     destroyed = list_destroyed(ring, partners, days)
-    with lake.scratch(_resolve_lines(lake, ring, partners, days)) as resolved:
-        rejects = resolved.frame.where(F.col(C.REASON).isNotNull())
+    lines = _resolve_lines(lake, ring, partners, days)
+    with lake.scratch(lines) as resolved, split_erased(lake, resolved, CLAIMS, place=FILE_PLACE) as split:
+        kept = split.kept
+        rejects = kept.frame.where(F.col(C.REASON).isNotNull())
         if destroyed:
             _check_nothing_forgotten(lake, rejects, days, destroyed)
         quarantined = publish_rejects(lake, QUARANTINE, rejects, days)
-        understood = resolved.rows - quarantined
-        check_nothing_lost("exports.impressions", lines=lines_in, understood=understood, quarantined=quarantined)
-        impressions = resolved.frame.transform(select_impressions)
+        understood = kept.rows - quarantined
+        check_nothing_lost(
+            "exports.impressions", lines=lines_in, understood=understood, quarantined=quarantined, forgotten=split.rows
+        )
+        impressions = kept.frame.transform(select_impressions)
         folded = fold(lake, TABLE, impressions, pulled=days, newest_by=C.IS_CLICK)
-    return StepReport(lines_in, folded.rows, understood - folded.rows, quarantined)
+        split.scrub(lake, LANDING, FILE_PLACE)
+    return StepReport(lines_in, folded.rows, understood - folded.rows, quarantined, forgotten=split.rows)
 
 
 def _list_reporting(lake: Lake, days: Days) -> list[Partner]:

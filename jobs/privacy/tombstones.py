@@ -106,22 +106,20 @@ def find_tombstones(lake: Lake, names: Names) -> list[dict[str, Any]]:
     return [row for part in parts for row in part.to_pylist()]
 
 
-def list_erased(lake: Lake, kind: str, times: Mapping[str, datetime]) -> set[str]:
-    """Those of a few names that stand for somebody erased at a time, which is UTC.
+def list_erased(lake: Lake, kind: str, names: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
+    """Those of a few names that stand for somebody erased, and not welcome again at the time beside.
 
     Args:
         lake: the lake.
         kind: of the names.
-        times: the names, each with the time of what is about to be kept.
+        names: each with when happened what is about to be kept, in UTC.
     """
-    digest = tombstone_digest(lake) if has_tombstones(lake) else str
-    names = {digest(f"{kind}:{name}"): name for name in times}
-    erased = set()
-    for row in find_tombstones(lake, {kind: times}):
-        name = names[row[C.DIGEST]]
-        if row[C.LIFTED_AT] is None or _in_utc(times[name]) < _in_utc(row[C.LIFTED_AT]):
-            erased.add(name)
-    return erased
+    stones = {row[C.DIGEST]: row for row in _order(find_tombstones(lake, {kind: {name for name, _ in names}}))}
+    if not stones:
+        return set()
+    digest = tombstone_digest(lake)
+    of_names = {(name, at): stones.get(digest(f"{kind}:{name}")) for name, at in names}
+    return {key for key, stone in of_names.items() if stone and _is_away(stone, key[1])}
 
 
 def has_tombstones(lake: Lake) -> bool:
@@ -142,7 +140,7 @@ def find_erased(lake: Lake, values: "DataFrame", kind: str) -> "DataFrame":
         is taken in.
     """
     (name,) = values.columns
-    distinct = values.where(F.col(name).isNotNull()).distinct()
+    distinct = values.distinct()
     digest = keyed_digest(F.concat(F.lit(f"{kind}:"), F.col(name)), TOMBSTONE)
     digested = with_keys(distinct, tombstone_keys(lake)).select(F.col(name).alias("_erased"), digest.alias("_digest"))
     return digested.join(F.broadcast(_read(lake, kind)), "_digest", how="inner").drop("_digest")
@@ -158,6 +156,15 @@ def _read(lake: Lake, kind: str) -> "DataFrame":
 
 def _find_key(lake: Lake) -> Key:
     return open_keyring(lake.settings).key(TOMBSTONE, may_make=not has_tombstones(lake))
+
+
+def _order(stones: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tombstones that are not lifted last, because of several of one name those count."""
+    return sorted(stones, key=lambda row: (row[C.LIFTED_AT] is None, row[C.LIFTED_AT] and _in_utc(row[C.LIFTED_AT])))
+
+
+def _is_away(stone: Mapping[str, Any], at: datetime) -> bool:
+    return stone[C.LIFTED_AT] is None or _in_utc(at) < _in_utc(stone[C.LIFTED_AT])
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy.subject_ids import bucket_of
+from jobs.privacy.tombstones import SUBJECT, list_erased
 
 CHOICES: Final = "ledger.choices"
 
@@ -26,12 +27,15 @@ def record_choices(lake: Lake, choices: Sequence[Choice]) -> None:
     """Record choices; they hold from the next export and the next marts on, for every address of the person.
 
     The latest choice of an address holds; an earlier one that comes later changes nothing. A choice of somebody unknown
-    is kept all the same: it holds as soon as the account is pulled.
+    is kept all the same: it holds as soon as the account is pulled. One of somebody who was erased is not, because
+    nothing of them is used, nor kept.
     """
+    erased = list_erased(lake, SUBJECT, [(choice.subject_id, choice.asked_at) for choice in choices])
+    kept = [choice for choice in choices if (choice.subject_id, choice.asked_at) not in erased]
 
     def choose(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         asked = {(row[C.SUBJECT_ID], row[C.PURPOSE]): row[C.ASKED_AT] for row in rows}
-        newest = {(choice.subject_id, choice.purpose): choice for choice in sorted(choices, key=lambda c: c.asked_at)}
+        newest = {(choice.subject_id, choice.purpose): choice for choice in sorted(kept, key=lambda c: c.asked_at)}
         return [_to_row(choice) for key, choice in newest.items() if key not in asked or choice.asked_at >= asked[key]]
 
     lake.extend(CHOICES, None, choose)

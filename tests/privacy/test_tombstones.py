@@ -31,14 +31,14 @@ def erased(lake, *values, kind=SUBJECT):
 def test_there_are_none_before_the_first_erasure(lake):
     assert not has_tombstones(lake)
     assert find_tombstones(lake, {SUBJECT: ["s1"]}) == []
-    assert list_erased(lake, SUBJECT, {"s1": AT}) == set()
+    assert list_erased(lake, SUBJECT, [("s1", AT)]) == set()
 
 
 def test_who_was_erased_is_told_from_everybody_else(lake):
     set_tombstones(lake, {SUBJECT: ["s1", "s2"], ORDER: ["o1"]}, at=AT)
     assert erased(lake, "s1", "s3", "o1", None, "s1") == {"s1": (AT, None)}
     assert erased(lake, "s1", "o1", kind=ORDER) == {"o1": (AT, None)}
-    assert list_erased(lake, SUBJECT, {"s1": LATER, "s3": AT}) == {"s1"}
+    assert list_erased(lake, SUBJECT, [("s1", LATER), ("s3", AT)]) == {("s1", LATER)}
 
 
 def test_a_second_time_changes_nothing(lake):
@@ -55,8 +55,9 @@ def test_a_lifted_tombstone_lets_in_what_happened_since(lake):
     set_tombstones(lake, {SUBJECT: ["s1", "s2"]}, at=AT)
     lift_tombstones(lake, {SUBJECT: {"s1": LATER}})
     assert erased(lake, "s1", "s2") == {"s1": (AT, LATER), "s2": (AT, None)}
-    assert list_erased(lake, SUBJECT, {"s1": LATER, "s2": LATER}) == {"s2"}
-    assert list_erased(lake, SUBJECT, {"s1": LATER - timedelta(seconds=1)}) == {"s1"}
+    before = LATER - timedelta(seconds=1)
+    asked = [("s1", LATER), ("s1", before), ("s2", LATER)]
+    assert list_erased(lake, SUBJECT, asked) == {("s1", before), ("s2", LATER)}
 
 
 def test_nothing_from_before_the_erasure_lifts_it(lake):
@@ -71,6 +72,7 @@ def test_whoever_is_erased_again_stays_away_again(lake, again):
     lift_tombstones(lake, {SUBJECT: {"s1": AT + timedelta(hours=1)}})
     set_tombstones(lake, {SUBJECT: ["s1"]}, at=again)
     assert erased(lake, "s1") == {"s1": (again, None)}
+    assert list_erased(lake, SUBJECT, [("s1", again + timedelta(days=9))])
 
 
 def test_nothing_in_the_lake_tells_whose_tombstone_it_is(lake):

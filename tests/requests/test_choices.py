@@ -3,6 +3,8 @@ from datetime import date, timedelta
 from jobs.exports.partners import Partner
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.privacy.tombstones import SUBJECT as SUBJECT_KIND
+from jobs.privacy.tombstones import lift_tombstones, set_tombstones
 from jobs.requests.choices import CHOICES, Choice, record_choices
 from tests.exports.reading import export
 from tests.requests.asking import NOON, ask, id_of
@@ -77,3 +79,13 @@ def test_whoever_opts_out_is_in_no_export_from_then_on(lake):
 
 def audience_rows(lake, partner):
     return export(lake, partner, date(2026, 3, 5))["counts"]["additions"]
+
+
+def test_a_choice_of_somebody_erased_is_not_kept(lake):
+    erased, other = "a" * 32, "b" * 32
+    set_tombstones(lake, {SUBJECT_KIND: [erased]}, at=NOON)
+    record_choices(lake, [Choice(erased, "ads", True, NOON + timedelta(hours=1)), Choice(other, "ads", True, NOON)])
+    assert [row["subject_id"] for row in lake.read_records(CHOICES)] == [other]
+    lift_tombstones(lake, {SUBJECT_KIND: {erased: NOON + timedelta(hours=2)}})
+    record_choices(lake, [Choice(erased, "ads", True, NOON + timedelta(hours=3))])
+    assert {row["subject_id"] for row in lake.read_records(CHOICES)} == {erased, other}
