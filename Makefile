@@ -34,7 +34,7 @@ test: $(READY) ## Lint, types, import direction and all tests
 check: $(READY) ## Format, lint, types, import direction, fast tests
 	$(BIN)/ruff format --check .
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not parity and not scheduler and not real_data"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not parity and not scheduler and not browser and not real_data"
 
 .PHONY: lint
 lint: $(READY)

@@ -17,7 +17,7 @@ from jobs.runner import run_step
 from jobs.samples.generated import write_shop
 from jobs.samples.impressions import PlantedImpressions, write_impressions
 from jobs.samples.planted import Planted
-from jobs.steps import FLOWS
+from jobs.steps import FLOWS, STEPS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -64,6 +64,8 @@ def run_demo(lake: Lake, *, days: int, customers: int, events: int, seed: int, p
         for step in flow.steps:
             progress(f"{flow.name}: {step.name}")
             reports[step.name] = run_step(lake, step, period)
+    progress("writing the report")
+    reports["report.site"] = run_step(lake, STEPS["report.site"], period)
     progress("comparing")
     findings = [*_find_in_reports(planted, reports), *_find_in_tables(lake, planted), *_find_shown(shown, reports)]
     return Demo(period, reports, findings)

@@ -90,16 +90,18 @@ def table_asset(table: str) -> Asset:
     return Asset(name=table, group=table.partition(".")[0])
 
 
-def step_task(name: str) -> Any:  # noqa: ANN401
+def step_task(name: str, *, trigger_rule: str = "all_success") -> Any:  # noqa: ANN401
     """A task that runs one step for the run's day and announces the tables it wrote.
 
     Args:
         name: a step of :data:`jobs.steps.STEPS`; the task is named like it, with underscores for dots.
+        trigger_rule: Airflow's name of the rule when it runs, such as ``all_done`` for one that runs whatever failed.
     """
     step = STEPS[name]
 
     @task(
         task_id=name.replace(".", "_"),
+        trigger_rule=trigger_rule,
         inlets=[table_asset(table) for table in step.reads],
         outlets=[table_asset(table) for table in step.writes],
         doc_md=f"{step.purpose}. Reads {_listed(step.reads)}; writes {_listed(step.writes)}.",
@@ -120,6 +122,20 @@ def step_task(name: str) -> Any:  # noqa: ANN401
         }
 
     return run_step()
+
+
+def failure_task() -> Any:  # noqa: ANN401
+    """A task that fails the run when a task before it failed although later ones ran.
+
+    Airflow judges a run by its last tasks, and one that runs whatever failed would make it a success.
+    """
+
+    @task(task_id="tell_failures", trigger_rule="one_failed", doc_md="Fails the run when a task before it failed.")
+    def tell_failures() -> None:
+        message = "A task of this run failed; see which, and its message."
+        raise GateError(message)
+
+    return tell_failures()
 
 
 def part_task(name: str) -> Any:  # noqa: ANN401

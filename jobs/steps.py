@@ -148,6 +148,12 @@ FLOWS: tuple[Flow, ...] = (
                 ("lake.clicks", "lake.subjects", "ledger.choices"),
                 ("marts.recently_viewed",),
             ),
+            Step(
+                "report.site",
+                "Pages of the published tables for marketing, in the lake's folder report",
+                ("marts.bestsellers", "marts.also_bought", "marts.also_viewed", "lake.products"),
+                (),
+            ),
         ),
     ),
     Flow(

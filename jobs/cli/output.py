@@ -9,10 +9,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from jobs.report.cells import defuse
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 WIDTH_WITHOUT_TERMINAL: Final = 1_000
 KIB: Final = 1024
 
@@ -102,9 +103,7 @@ def _print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Non
 
 def _to_csv(value: object) -> object:
     """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return _to_json(value)
+    return defuse(value) if isinstance(value, str) else _to_json(value)
 
 
 def _to_json(value: object) -> object:

@@ -40,8 +40,9 @@ def demo(home: Home = None, days: int = 14, customers: int = 2_000, events: int 
             f"\n{done.days}, {len(done.reports)} steps in {seconds:.0f} s. Lake: {lake.home}. Look further:\n"
             f"  sophilux tables{chosen}\n"
             f"  sophilux show marts.bestsellers{chosen}\n"
+            f"  {lake.home}/report/index.html: the report, in a browser\n"
             f"  {lake.home}/exports: packages for partners\n"
-            f"  {lake.home}/quality: what the gate checked"
+            f"  {lake.home}/quality/index.html: what the gate checked"
         )
 
 

@@ -269,19 +269,24 @@ class Lake:
 
     def read_records(self, table: str, partitions: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Rows of a small table, or of some of its partitions, without an engine."""
+        rows: list[dict[str, Any]] = self.read_arrow(table, partitions).to_pylist()
+        return rows
+
+    def read_arrow(self, table: str, partitions: Collection[str] | None = None) -> "pa.Table":
+        """The rows of :meth:`read_records` as an Arrow table; they must fit into memory."""
         from deltalake import DeltaTable
         from pyarrow.fs import SubTreeFileSystem
 
+        contract = self.contracts[table]
         if not self.exists(table):
-            return []
-        partition = self.contracts[table].partition_column
+            return contract.arrow_schema().empty_table()
         # Deltalake's own file system is a Python object, and Arrow's threads may still ask it while Python ends: abort.
         system, path = storage.filesystem(self.location(table))
         files = SubTreeFileSystem(path, system)
-        chosen = [(partition, "in", sorted(partitions))] if partition and partitions is not None else None
+        name = contract.partition_column
+        chosen = [(name, "in", sorted(partitions))] if name and partitions is not None else None
         found = DeltaTable(self.location(table)).to_pyarrow_table(partitions=chosen, filesystem=files)
-        rows: list[dict[str, Any]] = evolution.fill_missing(found, self.contracts[table]).to_pylist()
-        return rows
+        return evolution.fill_missing(found, contract)
 
     def current_files(self, table: str, partitions: Collection[str] | None = None) -> frozenset[str]:
         """Paths of a table's files, to name as ``base`` of a commit computed from them."""

@@ -5,6 +5,7 @@ Locks are advisory file locks; on an object store they do nothing, and one write
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,6 +49,29 @@ def remove_empty_folders(location: str, *, spare: str) -> None:
         if folder != location and spare not in Path(folder).relative_to(location).parts:
             with suppress(OSError):
                 Path(folder).rmdir()
+
+
+def remove_file(location: str) -> None:
+    """Remove a file; one that is not there is no error."""
+    from pyarrow import fs
+
+    system, path = filesystem(location)
+    if system.get_file_info(path).type == fs.FileType.File:
+        system.delete_file(path)
+
+
+def replace_file(location: str, content: bytes) -> None:
+    """Write a file that readers see complete or not at all; an object store does that by itself."""
+    system, path = filesystem(location)
+    if is_remote(location):
+        with system.open_output_stream(path) as stream:
+            stream.write(content)
+        return
+    draft = f"{path}.{secrets.token_hex(4)}.tmp"
+    system.create_dir(path.rpartition("/")[0], recursive=True)
+    with system.open_output_stream(draft) as stream:
+        stream.write(content)
+    system.move(draft, path)
 
 
 @contextmanager

@@ -4,14 +4,13 @@ A page needs no network and no script. Beside it lies a small JSON with the outc
 """
 
 import json
-import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs.lake import Contract, storage
 from jobs.quality.results import BLOCKED, BROKEN, FAILED, INFO, PASSED, SEVERITIES, WARNED, WARNING, Check, TableResult
-from jobs.settings import is_remote
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,11 +42,11 @@ def write_pages(home: str, contract: Contract, result: TableResult, tables: Sequ
     with storage.table_lock(home, FOLDER, exclusive=True):
         history = _read_history(storage.join(folder, f"{contract.name}.json"))
         runs = [_summarise(result), *history["runs"]][:KEPT_RUNS]
-        history = {"table": contract.name, "purpose": contract.purpose, "runs": runs}
-        text = render_table(contract, result, runs)
-        _replace_file(storage.join(folder, f"{contract.name}.json"), json.dumps(history, indent=1) + "\n")
-        _replace_file(page, text)
-        _replace_file(storage.join(folder, "index.html"), render_index(_read_histories(folder), tables))
+        checks = [asdict(check) for check in sorted(result.checks, key=_order_check)]
+        history = {"table": contract.name, "purpose": contract.purpose, "runs": runs, "checks": checks}
+        _write(storage.join(folder, f"{contract.name}.json"), json.dumps(history, indent=1) + "\n")
+        _write(page, render_table(contract, result, runs))
+        _write(storage.join(folder, "index.html"), render_index(read_histories(home), tables))
     return page
 
 
@@ -118,9 +117,15 @@ def _format_time(value: datetime | str) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _read_histories(folder: str) -> list[dict[str, Any]]:
+def read_histories(home: str) -> list[dict[str, Any]]:
+    """What the gate found, one entry per table.
+
+    Returns:
+        ``table``, ``purpose``, ``runs`` (newest first), and ``checks`` of the newest.
+    """
     from pyarrow import fs
 
+    folder = storage.join(home, FOLDER)
     system, path = storage.filesystem(folder)
     found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
     names = sorted(info.base_name for info in found if info.base_name.endswith(".json"))
@@ -139,15 +144,5 @@ def _read_history(location: str) -> dict[str, Any]:
     return history if is_history else UNREADABLE
 
 
-def _replace_file(location: str, text: str) -> None:
-    """Write a file that readers see complete or not at all; an object store does that by itself."""
-    system, path = storage.filesystem(location)
-    if is_remote(location):
-        with system.open_output_stream(path) as stream:
-            stream.write(text.encode("utf-8"))
-        return
-    draft = f"{path}.{secrets.token_hex(4)}.tmp"
-    system.create_dir(path.rpartition("/")[0], recursive=True)
-    with system.open_output_stream(draft) as stream:
-        stream.write(text.encode("utf-8"))
-    system.move(draft, path)
+def _write(location: str, text: str) -> None:
+    storage.replace_file(location, text.encode("utf-8"))

@@ -12,7 +12,7 @@ from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
 MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events", "ledger.privacy_charges"}
-FURTHER_TASKS = {"list_partners", "check_deadlines", "plan_retention", "choose_approval", "approve_by_policy",
+FURTHER_TASKS = {"list_partners", "tell_failures", "check_deadlines", "plan_retention", "choose_approval", "approve_by_policy",
                  "approve_plan", "record_approval", "record_rejection"}  # fmt: skip
 AWAITED_BY_NOBODY = {"serve_requests"}
 """People may ask at any hour: what reads the ledger of requests takes it as it is."""
