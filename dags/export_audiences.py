@@ -6,7 +6,7 @@ fails.
 
 | | |
 |---|---|
-| waits for | one and the same day of `lake.subjects`, `lake.products`, `lake.clicks`, `lake.orders`, `lake.order_lines` and `vault.identities` |
+| waits for | one and the same day of `lake.subjects`, `lake.products`, `lake.clicks`, `lake.orders`, `lake.order_lines`, `lake.exchange_rates` and `vault.identities` |
 | reads | the partners file (`SOPHILUX_PARTNERS_FILE`); the vault only for partners whose identifiers are made from addresses |
 | writes | packages, at home and where the partner wants them; `ledger.exports`, `ledger.audience_changes` |
 
@@ -29,7 +29,13 @@ from jobs.orchestration import HOUSE_RULES, part_task, when_written
 with DAG(
     "export_audiences",
     schedule=when_written(
-        "lake.clicks", "lake.products", "lake.subjects", "lake.orders", "lake.order_lines", "vault.identities"
+        "lake.clicks",
+        "lake.products",
+        "lake.subjects",
+        "lake.orders",
+        "lake.order_lines",
+        "lake.exchange_rates",
+        "vault.identities",
     ),
     doc_md=__doc__,
     tags=["export", "personal-data", "daily"],

@@ -12,6 +12,7 @@ from jobs.errors import UsageError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.marts.abuse import BURST
 from jobs.privacy.masks import mask_text
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
@@ -67,7 +68,12 @@ def run_demo(lake: Lake, *, days: int, customers: int, events: int, seed: int, p
     progress("writing the report")
     reports["report.site"] = run_step(lake, STEPS["report.site"], period)
     progress("comparing")
-    findings = [*_find_in_reports(planted, reports), *_find_in_tables(lake, planted), *_find_shown(shown, reports)]
+    findings = [
+        *_find_in_reports(planted, reports),
+        *_find_in_tables(lake, planted),
+        _find_pushed(lake, planted),
+        *_find_shown(shown, reports),
+    ]
     return Demo(period, reports, findings)
 
 
@@ -121,6 +127,8 @@ def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
         ("accounts that agreed to none", "vault.customers", planted.missing_consents, F.col(C.CONSENTED_AT).isNull()),
         ("orders", "lake.orders", planted.orders, None),
         ("cancelled orders", "lake.orders", planted.cancelled, is_cancelled),
+        ("test orders", "lake.orders", planted.test_orders, F.col(C.IS_TEST)),
+        ("orders in other currencies", "lake.orders", planted.foreign_currency_orders, F.col(C.CURRENCY).isNotNull()),
         ("order lines", "lake.order_lines", planted.order_lines, None),
         ("returns", "lake.returns", planted.returns, None),
         ("parcels", "lake.parcels", planted.parcels, None),
@@ -131,6 +139,14 @@ def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
         Finding(what, table, expected, lake.count(table) if rows is None else _count(lake.read(table), rows))
         for what, table, expected, rows in compared
     ]
+
+
+def _find_pushed(lake: Lake, planted: Planted) -> Finding:
+    """Purchases by which the ring pushed its products, as the charts left them out."""
+    of_ring = lake.read("ledger.chart_exclusions").where(F.col(C.PRODUCT_ID).isin(planted.fraud_products))
+    counted = of_ring.where(F.col(C.RULE) == BURST).agg(F.sum(C.ORDERS)).collect()
+    what = "purchases of a fraud ring, not in charts"
+    return Finding(what, "ledger.chart_exclusions", planted.fraud_lines_standing, int(counted[0][0] or 0))
 
 
 def _count(rows: "DataFrame", condition: "Column") -> int:

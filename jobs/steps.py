@@ -169,6 +169,7 @@ FLOWS: tuple[Flow, ...] = (
                     "lake.products",
                     "lake.orders",
                     "lake.order_lines",
+                    "lake.exchange_rates",
                     "ledger.choices",
                     "ledger.requests",
                     "vault.identities",
@@ -191,7 +192,14 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "marts.ad_effectiveness",
                 "People reached and purchases per week and campaign, with noise",
-                ("lake.impressions", "lake.subjects", "lake.orders", "lake.order_lines", "lake.products"),
+                (
+                    "lake.impressions",
+                    "lake.subjects",
+                    "lake.orders",
+                    "lake.order_lines",
+                    "lake.products",
+                    "lake.exchange_rates",
+                ),
                 ("marts.ad_effectiveness", "ledger.privacy_charges"),
             ),
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from jobs.conform.currencies import convert_prices, read_rates
 from jobs.exports import audiences, conversions, identities, members
 from jobs.exports.checksums import measure_file
 from jobs.exports.manifests import KINDS, PackageFile
@@ -80,7 +81,9 @@ def write_files(
     """
     installs = audiences.find_installs(lake.read("lake.clicks"), lake.read("lake.subjects"), day=plan.day)
     lines, orders, products = (lake.read(f"lake.{name}") for name in ("order_lines", "orders", "products"))
-    purchases = conversions.find_purchases(lines, orders, products, days=Days(*plan.heading.period))
+    rates, reporting = read_rates(lake), lake.settings.currency
+    valued = convert_prices(lines, orders, rates, reporting=reporting)
+    purchases = conversions.find_purchases(valued, orders, products, days=Days(*plan.heading.period))
     rows = {
         "additions": changes.where(F.col(C.CHANGE) == members.ADD),
         "removals": changes.where(F.col(C.CHANGE) == members.REMOVE),

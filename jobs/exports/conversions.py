@@ -19,8 +19,8 @@ def find_purchases(lines: "DataFrame", orders: "DataFrame", products: "DataFrame
 
     Args:
         lines: one row per product of an order, in the columns of ``lake.order_lines``; one without a price, such as a
-            gift, does not count.
-        orders: in the columns of ``lake.orders``; cancelled ones do not count. Returns are not subtracted.
+            gift, or without a rate of its currency, does not count.
+        orders: in the columns of ``lake.orders``; cancelled ones and tests do not count. Returns are not subtracted.
         products: one row per product with its ``category``; what is no merchandise, such as postage, does not count.
         days: of the orders.
 
@@ -29,7 +29,7 @@ def find_purchases(lines: "DataFrame", orders: "DataFrame", products: "DataFrame
     """
     of_period = lines.where(F.col(C.DAY).between(days.first, days.last) & F.col(C.SUBJECT_ID).isNotNull())
     is_cancelled = (F.col(C.STATUS) == CANCELLED) | F.col(C.CANCELLED_AT).isNotNull()
-    cancelled = orders.where(is_cancelled).select(C.ORDER_ID)
+    cancelled = orders.where(is_cancelled | F.coalesce(F.col(C.IS_TEST), F.lit(False))).select(C.ORDER_ID)
     known = products.select(C.PRODUCT_ID, C.CATEGORY, C.IS_MERCHANDISE)
     sold = (
         of_period.where(F.col(C.UNIT_PRICE) > 0)

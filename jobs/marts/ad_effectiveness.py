@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyspark.sql import functions as F
 
+from jobs.conform.currencies import convert_prices, read_rates
 from jobs.errors import BudgetError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
@@ -178,7 +179,8 @@ def _count_exactly(lake: Lake, part: Part) -> list[dict[str, Any]]:
     shown = lake.read(IMPRESSIONS, days=part.days).where(F.col(C.PARTNER) == part.partner)
     impressions = shown.transform(name_people, subjects)
     lines, orders = (lake.read(table, days=part.days) for table in (ORDER_LINES, ORDERS))
-    sales = keep_sales(lines, orders, lake.read("lake.products")).where(F.col(C.SUBJECT_ID).isNotNull())
+    valued = convert_prices(lines, orders, read_rates(lake), reporting=lake.settings.currency)
+    sales = keep_sales(valued, orders, lake.read("lake.products")).where(F.col(C.SUBJECT_ID).isNotNull())
     touches = touch_last(impressions, sales.transform(name_people, subjects))
     of_week = F.col(C.DAY).between(part.week.days.first, part.week.days.last)
     contributions = sum_contributions(impressions.where(of_week), touches.where(of_week))

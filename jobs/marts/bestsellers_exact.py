@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from jobs.conform.currencies import CENTS
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
@@ -25,7 +26,6 @@ from jobs.marts.charts import (
     read_weekly,
     sum_periods,
 )
-from jobs.marts.currencies import CENTS
 from jobs.marts.movements import ORDER_LINES, ORDERS, PRODUCTS, RETURNS, read_movements, sale_day
 from jobs.marts.periods import ORDINAL, Period, build_calendar, describe_periods, find_periods, list_days
 from jobs.marts.restatements import Edition, number_editions, tabulate_editions

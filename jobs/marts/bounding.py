@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from jobs.conform.currencies import CENTS
 from jobs.lake import columns as C
 from jobs.marts.abuse import CONTRIBUTOR
-from jobs.marts.currencies import CENTS
 from jobs.marts.movements import BOUGHT
 from jobs.marts.periods import ORDINAL, Period, tabulate
 from jobs.privacy.allowances import ChartTerms

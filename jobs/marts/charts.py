@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from jobs.conform.currencies import CENTS
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.marts.abuse import CONTRIBUTOR, MOST_UNITS
-from jobs.marts.currencies import CENTS
 from jobs.marts.movements import BOUGHT, sum_movements
 from jobs.marts.periods import ORDINAL, WEEK, Period
 

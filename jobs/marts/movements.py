@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
+from jobs.conform.currencies import CENTS, add_cents, check_rates, read_rates
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.marts.abuse import CONTRIBUTOR, count_excluded, find_bursts, find_suspects, judge
 from jobs.marts.attribution import PERSON, name_people
-from jobs.marts.currencies import CENTS, add_cents, check_rates, read_rates
 from jobs.marts.purchases import drop_cancelled, keep_merchandise, keep_sales
 
 if TYPE_CHECKING:

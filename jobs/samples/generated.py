@@ -13,6 +13,7 @@ from jobs.lake import columns as C
 from jobs.privacy.keyring import open_keyring, shared_purpose
 from jobs.samples.catalogue import Catalogue, make_catalogue, tabulate_products
 from jobs.samples.clickstream import Traffic, write_clickstream
+from jobs.samples.currencies import name_currencies, write_rates
 from jobs.samples.drops import (
     KEYED_PARTNERS,
     PLANTED,
@@ -47,6 +48,8 @@ from jobs.samples.planted import Planted
 from jobs.samples.purchases import (
     OrderLines,
     Orders,
+    find_pushed,
+    find_ring,
     make_orders,
     tabulate_order_lines,
     tabulate_orders,
@@ -114,6 +117,7 @@ def write_shop(
     write_parcels(root / "carriers", plan, parcels)
     write_partners(root, policy_valid_from=policy_day(plan), keyed=True)
     write_budgets(root)
+    write_rates(settings, plan)
     share_keys(settings)
     counts: dict[str, Any] = {
         **_count_people(people),
@@ -122,6 +126,7 @@ def write_shop(
         **texts,
         **places.hidden,
         **_count_purchases(catalogue, orders, lines, tables),
+        **_count_tricks(plan, people, catalogue, orders),
         **_count_parcels(parcels),
     }
     planted = Planted(first_day=first_day.isoformat(), days=days, seed=seed, **counts)
@@ -207,6 +212,18 @@ def _count_purchases(
         "non_merchandise_lines": int((lines.product >= catalogue.merchandise).sum()),
         "returns": tables["returns"].num_rows,
         "returns_without_order": tables["returns"][C.ORDER_ID].null_count,
+    }
+
+
+def _count_tricks(plan: Plan, people: People, catalogue: Catalogue, orders: Orders) -> dict[str, object]:
+    ring = find_ring(plan, people)
+    return {
+        "fraud_accounts": len(ring),
+        "fraud_orders": int(orders.ring.sum()),
+        "fraud_products": [catalogue.ids[number] for number in find_pushed(catalogue)],
+        "fraud_lines_standing": 2 * int((orders.ring & (orders.cancelled_s >= plan.seconds)).sum()),
+        "test_orders": int(orders.test.sum()),
+        "foreign_currency_orders": sum(currency is not None for currency in name_currencies(orders.country)),
     }
 
 

@@ -13,8 +13,9 @@ class Planted:
     ``duplicate_lines`` + the malformed ones. ``late_lines`` are valid, no duplicates, and lie in the drop of a day
     after their own. ``people`` are accounts less second accounts, which share an e-mail address with a first one.
     ``addresses`` are distinct under the sophilux profile. Consents are counted by account: outdated ones were given
-    before ``policy_valid_from``, missing ones never. Carriers' lines are ``parcel_events`` + both corrections +
-    duplicates + the malformed ones.
+    before ``policy_valid_from``, missing ones never. ``fraud_orders`` are of ``fraud_accounts`` that push
+    ``fraud_products`` together, ``fraud_lines_standing`` lines of them were not cancelled; in a small shop there are
+    none. Carriers' lines are ``parcel_events`` + both corrections + duplicates + the malformed ones.
     """
 
     first_day: str
@@ -62,6 +63,12 @@ class Planted:
     non_merchandise_lines: int
     returns: int
     returns_without_order: int
+    fraud_accounts: int
+    fraud_orders: int
+    fraud_products: list[str]
+    fraud_lines_standing: int
+    test_orders: int
+    foreign_currency_orders: int
     parcels: int
     parcel_events: int
     parcel_events_by_kind: dict[str, int]

@@ -1,4 +1,8 @@
-"""Orders, order lines and returns of the generated shop; most orders come from purchases among the clicks."""
+"""Orders, order lines and returns of the generated shop; most orders come from purchases among the clicks.
+
+A ring of accounts pushes two products that nobody wants: on some nights all of them buy both within less than an hour.
+One order in some hundreds is a test of the shop's own people, of absurdly many pieces.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +12,7 @@ import pyarrow as pa
 
 from jobs.lake import columns as C
 from jobs.samples.catalogue import Catalogue
+from jobs.samples.currencies import charge, name_currencies
 from jobs.samples.drops import text_times
 from jobs.samples.people import SPELLINGS, People, customer_id
 from jobs.samples.plan import DAY_S, Flags, Numbers, Plan
@@ -20,6 +25,12 @@ PLACED, PAID, SHIPPED, DELIVERED, CANCELLED = range(len(STATUSES))
 TELEPHONE_SHARE: Final = 0.15
 CANCELLED_SHARE: Final = 0.06
 RETURNED_SHARE: Final = 0.12
+RING: Final = 30
+"""Accounts of the ring; in a shop where they would be more than one in ten there is none."""
+RING_NIGHTS: Final = 3
+RING_UNITS: Final = 12
+TEST_EVERY: Final = 251
+TEST_UNITS: Final = 500
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,9 @@ class Orders:
     cancelled_s: Numbers
     """Past the end where it was not cancelled."""
     from_clicks: int
+    ring: Flags
+    """Placed by the ring of accounts."""
+    test: Flags
 
     def order_id(self, number: int | np.int64) -> str:
         """The shop's number of an order."""
@@ -77,20 +91,37 @@ class OrderLines:
 
 
 def make_orders(plan: Plan, people: People, catalogue: Catalogue, clicks: Clicks) -> tuple[Orders, OrderLines]:
-    """Orders of visits that bought something, and orders by telephone."""
+    """Orders of visits that bought something, orders by telephone, and those of the ring."""
     random = plan.random(TOPIC)
     online, calls = _find_purchases(clicks), _draw_calls(plan, people, catalogue, random, clicks)
+    parts = (online, calls, _push_products(plan, people, catalogue))
     from_clicks = len(online.moment_s)
-    moment_s = np.append(online.moment_s, calls.moment_s)
+    starts = np.cumsum([0, *(len(part.moment_s) for part in parts)])
+    moment_s = np.concatenate([part.moment_s for part in parts])
     earliest = np.argsort(moment_s, kind="stable")
     rank = np.argsort(earliest, kind="stable")
-    account = np.append(online.account, calls.account)[earliest]
-    country = np.append(online.country, calls.country)[earliest]
-    orders = _draw_fates(plan, random, moment_s[earliest], account, country, from_clicks)
+    account = np.concatenate([part.account for part in parts])[earliest]
+    country = np.concatenate([part.country for part in parts])[earliest]
+    is_ring = earliest >= starts[2]
+    orders = _draw_fates(plan, random, moment_s[earliest], account, country, from_clicks, is_ring)
     stride = len(catalogue.ids)
-    baskets = np.append(online.basket, calls.basket + from_clicks)
-    pairs = np.unique(rank[baskets] * stride + np.append(online.product, calls.product))
-    return orders, _draw_lines(catalogue, random, len(moment_s), pairs // stride, pairs % stride)
+    baskets = np.concatenate([part.basket + start for part, start in zip(parts, starts[:-1], strict=True)])
+    pairs = np.unique(rank[baskets] * stride + np.concatenate([part.product for part in parts]))
+    return orders, _draw_lines(catalogue, random, orders, pairs // stride, pairs % stride)
+
+
+def find_ring(plan: Plan, people: People) -> Numbers:
+    """Accounts of the ring: open ones of different people, none in a small shop."""
+    if plan.customers < RING * 10:
+        return np.zeros(0, np.int64)
+    is_open = (people.closed_s > plan.seconds) & (people.owner == np.arange(plan.customers))
+    accounts = np.flatnonzero(is_open)
+    return accounts[:: len(accounts) // RING][:RING]
+
+
+def find_pushed(catalogue: Catalogue) -> Numbers:
+    """The two products of the ring: last of their category."""
+    return catalogue.leaf_starts[4:6] - 1
 
 
 def tabulate_orders(plan: Plan, people: People, orders: Orders) -> pa.Table:
@@ -105,6 +136,8 @@ def tabulate_orders(plan: Plan, people: People, orders: Orders) -> pa.Table:
             C.EMAIL: pa.array([orders.email(people, n) for n in size], pa.string()),
             C.COUNTRY: [COUNTRIES[n] for n in orders.country],
             C.STATUS: [STATUSES[n] for n in status],
+            C.CURRENCY: pa.array(name_currencies(orders.country), pa.string()),
+            C.IS_TEST: orders.test.astype(np.int64),
             C.ORDERED_AT: text_times(plan.epoch_s + orders.ordered_s),
             C.CANCELLED_AT: text_times(cancelled),
             C.UPDATED_AT: text_times(plan.epoch_s + updated),
@@ -150,6 +183,7 @@ def tabulate_returns(plan: Plan, people: People, catalogue: Catalogue, orders: O
             C.PRODUCT_ID: pa.array([catalogue.ids[n] for n in lines.product[rows]], pa.string()),
             C.QUANTITY: 1 + random.integers(0, lines.quantity[rows]),
             C.UNIT_PRICE: lines.price[rows],
+            C.CURRENCY: pa.array(name_currencies(orders.country[of]), pa.string()),
             C.REASON: pa.array([REASONS[n] for n in reasons], pa.string()),
             C.RETURNED_AT: times,
             C.UPDATED_AT: times,
@@ -201,8 +235,25 @@ def _draw_calls(
     )
 
 
+def _push_products(plan: Plan, people: People, catalogue: Catalogue) -> _Baskets:
+    """Orders of the ring: each of its accounts buys both products on a few nights, between three and twenty to four."""
+    ring, pushed = find_ring(plan, people), find_pushed(catalogue)
+    nights = np.unique(np.linspace(0, plan.days - 1, RING_NIGHTS).astype(np.int64))
+    size = len(ring) * len(nights)
+    moment_s = np.repeat(nights, len(ring)) * DAY_S + 3 * 3600 + np.arange(size) * 7919 % 2400
+    account = np.tile(ring, len(nights))
+    basket = np.repeat(np.arange(size), len(pushed))
+    return _Baskets(moment_s, account, people.country[account], basket, np.tile(pushed, size))
+
+
 def _draw_fates(
-    plan: Plan, random: np.random.Generator, ordered_s: Numbers, account: Numbers, country: Numbers, from_clicks: int
+    plan: Plan,
+    random: np.random.Generator,
+    ordered_s: Numbers,
+    account: Numbers,
+    country: Numbers,
+    from_clicks: int,
+    is_ring: Flags,
 ) -> Orders:
     size = len(ordered_s)
     never = plan.seconds + DAY_S
@@ -224,13 +275,16 @@ def _draw_fates(
         delivered_s=np.where(has_shipped & ~is_cancelled, delivered, never),
         cancelled_s=cancelled,
         from_clicks=from_clicks,
+        ring=is_ring,
+        test=(np.arange(size) % TEST_EVERY == TEST_EVERY // 2) & ~is_ring,
     )
 
 
 def _draw_lines(
-    catalogue: Catalogue, random: np.random.Generator, size: int, order: Numbers, product: Numbers
+    catalogue: Catalogue, random: np.random.Generator, orders: Orders, order: Numbers, product: Numbers
 ) -> OrderLines:
     """Lines of the products bought, and for some orders one of postage or another service."""
+    size = len(orders.ordered_s)
     served = np.flatnonzero(random.random(size) < 0.35)
     service = catalogue.merchandise + random.integers(0, len(catalogue.ids) - catalogue.merchandise, len(served))
     order, product = np.append(order, served), np.append(product, service)
@@ -241,5 +295,7 @@ def _draw_lines(
     is_service = product >= catalogue.merchandise
     quantity = np.where(is_service, 1, np.minimum(random.geometric(0.65, len(order)), 12))
     discount = np.where((random.random(len(order)) < 0.1) & ~is_service, 0.9, 1.0)
-    price = np.round(catalogue.prices[product] * discount, 2)
+    quantity = np.where(orders.ring[order] & ~is_service, RING_UNITS, quantity)
+    quantity = np.where(orders.test[order], TEST_UNITS, quantity)
+    price = charge(np.round(catalogue.prices[product] * discount, 2), orders.country[order])
     return OrderLines(order, np.where(has_numbers[order], number, 0), product, quantity, price)

@@ -17,7 +17,9 @@ from jobs.privacy.keyring import open_keyring, shared_purpose
 from jobs.samples.drops import KEYED_PARTNERS, PARTNERS
 from jobs.samples.generated import share_keys, write_shop
 from jobs.samples.planted import Planted, read_planted
+from jobs.samples.purchases import RING, RING_NIGHTS, RING_UNITS, TEST_UNITS
 from jobs.settings import Settings
+from jobs.sources.exchange_rates import read_rates
 from tests.samples.reading import passes_luhn, read_carrier, read_lines, read_table
 
 SIZE = {"first_day": date(2024, 2, 27), "days": 8, "customers": 400, "events": 12_000, "seed": 3}
@@ -218,6 +220,27 @@ def test_purchases_are_counted(root: Path, planted: Planted):
     assert len(returns) == planted.returns > 0
     assert sum(row["order_id"] is None for row in returns) == planted.returns_without_order
     assert all(row["quantity"] > 0 for row in [*lines, *returns])
+
+
+def test_a_ring_pushes_two_products_within_the_hour(root: Path, planted: Planted):
+    orders = {row["order_id"]: row for row in read_table(root, "orders")}
+    pushed = [row for row in read_table(root, "order_lines") if row["product_id"] in planted.fraud_products]
+    ring = [
+        row for row in pushed if row["quantity"] == RING_UNITS and orders[row["order_id"]]["ordered_at"][11:13] == "03"
+    ]
+    assert len({row["order_id"] for row in ring}) == planted.fraud_orders == planted.fraud_accounts * RING_NIGHTS > 0
+    assert len({orders[row["order_id"]]["customer_id"] for row in ring}) == planted.fraud_accounts == RING
+
+
+def test_test_orders_and_currencies_are_counted(root: Path, planted: Planted):
+    orders = read_table(root, "orders")
+    tests = {row["order_id"] for row in orders if row["is_test"]}
+    assert len(tests) == planted.test_orders > 0
+    assert {row["quantity"] for row in read_table(root, "order_lines") if row["order_id"] in tests} == {TEST_UNITS}
+    foreign = [row["currency"] for row in orders if row["currency"]]
+    assert len(foreign) == planted.foreign_currency_orders > 0
+    rates = read_rates(root / "rates.csv", "EUR")
+    assert {currency for currency, _, _ in rates} >= set(foreign)
 
 
 def test_everything_is_updated_within_the_period(root: Path):

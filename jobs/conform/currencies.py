@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RATES: Final = "lake.exchange_rates"
 CENTS: Final = "_cents"
 """Value of a row in hundredths of the reporting currency, a whole number."""
-_OF, _FROM, _UNTIL, _RATE, _MONEY = "_of", "_from", "_until", "_rate", "_money"
+_OF, _FROM, _UNTIL, _RATE, _MANY = "_of", "_from", "_until", "_rate", "_many"
 
 
 def add_cents(lines: "DataFrame", rates: "DataFrame", *, reporting: str) -> "DataFrame":
@@ -44,6 +44,25 @@ def add_cents(lines: "DataFrame", rates: "DataFrame", *, reporting: str) -> "Dat
     converted = F.floor(cents.cast("double") * F.col(_RATE) + 0.5).cast("bigint")
     value = F.when(is_foreign, converted).otherwise(cents)
     return beside.withColumn(CENTS, value).drop(_OF, _FROM, _UNTIL, _RATE)
+
+
+def convert_prices(lines: "DataFrame", orders: "DataFrame", rates: "DataFrame", *, reporting: str) -> "DataFrame":
+    """Order lines with ``unit_price`` in the reporting currency, null where a rate is missing; the same columns.
+
+    Args:
+        lines: in the columns of ``lake.order_lines``.
+        orders: theirs, with ``currency``.
+        rates: ``lake.exchange_rates``.
+        reporting: the reporting currency.
+    """
+    of_order = orders.select(C.ORDER_ID, C.CURRENCY).dropDuplicates([C.ORDER_ID])
+    one = F.lit(1).cast("bigint").alias(C.QUANTITY)
+    single = (
+        lines.join(of_order, C.ORDER_ID, how="left").withColumn(_MANY, F.col(C.QUANTITY)).withColumn(C.QUANTITY, one)
+    )
+    valued = add_cents(single, rates, reporting=reporting).withColumn(C.QUANTITY, F.col(_MANY))
+    price = (F.col(CENTS) / 100).cast("decimal(12,2)")
+    return valued.withColumn(C.UNIT_PRICE, price).select(*lines.columns)
 
 
 def check_rates(lines: "DataFrame", *, reporting: str) -> None:
