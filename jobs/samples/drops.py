@@ -47,9 +47,9 @@ KEYED_PARTNERS: Final = (
     },
 )
 """Partners that match addresses of their own."""
-INVENTED_RHO: Final = 2000.0
+INVENTED_RHO: Final = 10_000.0
 INVENTED_WINDOWS: Final = {
-    "day": 8.0, "week": 8.0, "month": 16.0, "year": 16.0, "trailing7": 8.0, "trailing30": 8.0,
+    "day": 32.0, "week": 32.0, "month": 64.0, "year": 64.0, "trailing7": 32.0, "trailing30": 32.0,
 }  # fmt: skip
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "customers": {
