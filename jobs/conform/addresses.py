@@ -1,13 +1,13 @@
 """Every version of a person's address and phone number in ``vault.addresses``, as a slowly changing history.
 
-A report is what an account or a carrier said at one time. Reports make versions:
+A report is what an account, a carrier or the person said at one time. Reports make versions:
 
     * An account's report counts for the fields that differ from the account's report before it, so that saving an
       unchanged account does not undo what a carrier corrected.
-    * A carrier's report counts for the fields it gives.
+    * A carrier's report counts for the fields it gives, and so does a correction that the person asked for.
     * Fields that a report does not count for are inherited from the version valid at that time.
     * A version begins where the content changes, ends where the next one begins, and is never removed: the original
-      stays. Of two reports of one instant the carrier's is the later.
+      stays. Of two reports of one instant the carrier's is later than the account's, and the person's own the last.
 
 Each version keeps the reports it stands for, so that the history of a person can be rebuilt from them. That makes it
 the same whatever order the reports arrive in, and a report that comes twice changes nothing.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ADDRESSES: Final = "vault.addresses"
 ACCOUNT: Final = "account"
+REQUEST: Final = "request"
 FIELDS: Final = (C.FULL_NAME, C.PHONE, C.STREET, C.CITY, C.POSTCODE, C.COUNTRY)
 REPORT: Final = (C.SOURCE, C.ORDER_ID, *FIELDS)
 REPORT_COLUMNS: Final = (C.SUBJECT_ID, C.VALID_FROM, *REPORT)

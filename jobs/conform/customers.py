@@ -14,6 +14,8 @@ Rules:
       first did, and not at all when any has not. Its person is the account that uses it as primary address and changed
       last. All accounts so tied together, also over several addresses, are one circle.
     * A time of consent that is no time is no consent.
+    * What a person had corrected holds until the account says something else than it said then
+      (:mod:`jobs.conform.corrections`).
     * Adult from the first day of the month after the 18th birthday, also where the birthday is the first of a month.
 """
 
@@ -25,6 +27,7 @@ from pyspark.sql import functions as F
 
 from jobs.conform.addresses import ACCOUNT, FIELDS, fold_reports
 from jobs.conform.circles import find_circles, find_moved
+from jobs.conform.corrections import keep_corrections
 from jobs.conform.fields import (
     first_broken,
     read_date,
@@ -208,7 +211,7 @@ def _conform(lake: Lake, days: Days, keys: "DataFrame") -> StepReport:
         rejects = select_rejects(accounts.kept.frame, "customers")
         refused = publish_rejects(lake, "quarantine.customers", rejects, days)
         valid = accounts.kept.frame.where(F.col(C.REASON).isNull())
-        rows_out = _merge_newest(lake, CUSTOMERS, valid)
+        rows_out = _merge_newest(lake, CUSTOMERS, valid.transform(keep_corrections, lake.read(CUSTOMERS)))
         emails = lake.read(LANDING_EMAILS, days=days).transform(type_emails, lake.read(CUSTOMERS), keys)
         addresses = split_addresses(lake, stack, stack.enter_context(lake.scratch(emails)))
         rejects = select_rejects(addresses.kept.frame, "customer_emails")
@@ -225,6 +228,21 @@ def _conform(lake: Lake, days: Days, keys: "DataFrame") -> StepReport:
         accounts.scrub(lake, LANDING, ROW_PLACE)
         addresses.scrub(lake, LANDING_EMAILS, ROW_PLACE)
     return StepReport(rows_in, rows_out, understood - rows_out, refused, forgotten=gone)
+
+
+def publish_subjects(lake: Lake, touched: "DataFrame") -> None:
+    """Describe addresses anew in ``lake.subjects``, and those whose circle changed.
+
+    Args:
+        lake: the lake.
+        touched: ``subject_id`` of addresses whose accounts changed.
+    """
+    identities, customers = lake.read(IDENTITIES), lake.read(CUSTOMERS)
+    circles = find_circles(lake, identities)
+    moved = lake.read(SUBJECTS).transform(find_moved, circles)
+    changed = touched.select(C.SUBJECT_ID).unionByName(moved).distinct()
+    held_by_them = identities.join(changed, on=C.SUBJECT_ID, how="left_semi")
+    lake.merge(SUBJECTS, held_by_them.transform(describe_subjects, customers, circles), newest_by=C.UPDATED_AT)
 
 
 def _identify() -> "tuple[Column, ...]":
@@ -277,9 +295,4 @@ def _publish_identities(lake: Lake, accounts: "DataFrame", addresses: "DataFrame
         if not marked.rows:
             return
         lake.merge(IDENTITIES, marked.frame, newest_by=C.UPDATED_AT)
-        identities = lake.read(IDENTITIES)
-        circles = find_circles(lake, identities)
-        moved = lake.read(SUBJECTS).transform(find_moved, circles)
-        touched = marked.frame.select(C.SUBJECT_ID).unionByName(moved).distinct()
-        held_by_them = identities.join(touched, on=C.SUBJECT_ID, how="left_semi")
-        lake.merge(SUBJECTS, held_by_them.transform(describe_subjects, customers, circles), newest_by=C.UPDATED_AT)
+        publish_subjects(lake, marked.frame.select(C.SUBJECT_ID))

@@ -21,8 +21,9 @@ from jobs.requests import payloads
 from jobs.requests.access.answers import drop_old_answers
 from jobs.requests.access.building import build_answer
 from jobs.requests.choices import Choice, record_choices
+from jobs.requests.correcting import correct
 from jobs.requests.opening import Opened
-from jobs.requests.texts import UNKNOWN
+from jobs.requests.texts import NOTHING_TO_CORRECT, UNKNOWN
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,10 @@ def _answer(lake: Lake, row: ledger.Row) -> Outcome:
     return Outcome(ledger.SERVED, None if is_known else UNKNOWN)
 
 
+def _correct(lake: Lake, row: ledger.Row) -> Outcome:
+    return Outcome(ledger.SERVED) if correct(lake, row) else Outcome(ledger.REFUSED, NOTHING_TO_CORRECT)
+
+
 HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
-    {ledger.ACCESS: _answer, ledger.OPT_OUT: _choose, ledger.OPT_IN: _choose}
+    {ledger.ACCESS: _answer, ledger.CORRECT: _correct, ledger.OPT_OUT: _choose, ledger.OPT_IN: _choose}
 )

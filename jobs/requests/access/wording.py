@@ -101,6 +101,7 @@ HEADINGS: Final[Mapping[str, str]] = {
     C.CLOSED_ON: "Account closed on",
     C.CONSENTED_AT: "Agreed to the privacy policy on",
     C.CONTENT: "What was written",
+    C.CORRECTIONS: "What you had corrected",
     C.CUSTOMER_ID: "Account number",
     C.DEFECT: "What was wrong with it",
     C.DUE_ON: "To be answered by",
@@ -149,7 +150,17 @@ HEADINGS: Final[Mapping[str, str]] = {
 }
 INTERNAL: Final = frozenset(
     {C.SUBJECT_BUCKET, C.VERSION_ID, C.IDENTITY_ID, C.LINE_ID, C.EVENT_ID, C.SESSION_ID, C.ROW_NO, C.KEY_ID}
-    | {C.SUBJECT_ID, C.PERSON_ID, C.CIRCLE_ID, C.IMPRESSION_ID, C.PULL_DAY, C.REPORTS, C.POSITION, C.LINE_NO}
+    | {
+        C.SUBJECT_ID,
+        C.PERSON_ID,
+        C.CIRCLE_ID,
+        C.IMPRESSION_ID,
+        C.PULL_DAY,
+        C.REPORTS,
+        C.CORRECTIONS,
+        C.POSITION,
+        C.LINE_NO,
+    }
 )
 """Columns that tell a reader little."""
 UNITS: Final = {"d": ("day", "days"), "m": ("month", "months"), "y": ("year", "years")}
