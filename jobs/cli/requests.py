@@ -154,11 +154,11 @@ def serve(
         from jobs.requests.serving import list_servable, serve
 
         chosen = request_ids or list_servable(lake)
-        erasures = [row[C.REQUEST_ID] for row in ledger.find_requests(lake, chosen) if row[C.KIND] == ledger.ERASE]
-        if erasures and not yes:
-            typer.confirm(f"Erase the people behind {', '.join(erasures)} for good?", abort=True)
-        unapproved = [row[C.REQUEST_ID] for row in ledger.find_requests(lake, erasures) if row[C.APPROVED_AT] is None]
-        if unapproved:
+        erasures = [row for row in ledger.find_requests(lake, chosen) if row[C.KIND] == ledger.ERASE]
+        unapproved = [row[C.REQUEST_ID] for row in erasures if row[C.APPROVED_AT] is None]
+        if request_ids and unapproved:
+            if not yes:
+                typer.confirm(f"Erase whoever asked with {', '.join(unapproved)}, for good?", abort=True)
             ledger.approve(lake, unapproved, now=now, by=by)
         with working("serving"):
             done = serve(lake, chosen, now=now, by=by)

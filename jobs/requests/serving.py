@@ -4,12 +4,10 @@ A request is ``serving`` while it is at work. One that fails goes back to ``open
 go on, and the error comes at the end; one whose run died stays ``serving`` and is served again by the next run.
 """
 
-import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from jobs.errors import SophiluxError
 from jobs.lake import Days, Lake
@@ -22,24 +20,13 @@ from jobs.requests.access.answers import drop_old_answers
 from jobs.requests.access.building import build_answer
 from jobs.requests.choices import Choice, record_choices
 from jobs.requests.correcting import correct
+from jobs.requests.erasing import erase_people
 from jobs.requests.opening import Opened
-from jobs.requests.texts import NOTHING_TO_CORRECT, UNKNOWN
-
-logger = logging.getLogger(__name__)
+from jobs.requests.outcomes import Outcome
+from jobs.requests.texts import ERASED_MEANWHILE, NOTHING_TO_CORRECT, UNKNOWN
 
 STEP: Final = "requests.serving"
 MOST_NAMED: Final = 20
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a request ends: its state, what the person is told beside the usual, and columns that change."""
-
-    state: str
-    reason: str | None = None
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-
 Handler = Callable[[Lake, ledger.Row], Outcome]
 
 
@@ -61,18 +48,35 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
     """
     rows = ledger.move(lake, request_ids, ledger.SERVING, now=now, by=by) if request_ids else []
     broken: dict[str, SophiluxError] = {}
-    for row in rows:
-        try:
-            outcome = HANDLERS[row[C.KIND]](lake, row)
-        except SophiluxError as error:
-            broken[row[C.REQUEST_ID]] = error
-            detail = type(error).__name__
-            ledger.move(lake, [row[C.REQUEST_ID]], ledger.OPEN, now=now, by=by, event=ledger.FAILED, detail=detail)
+    for row, ended in _work(lake, rows):
+        if isinstance(ended, SophiluxError):
+            broken[row[C.REQUEST_ID]] = ended
+            failure = {"event": ledger.FAILED, "detail": type(ended).__name__}
+            ledger.move(lake, [row[C.REQUEST_ID]], ledger.OPEN, now=now, by=by, **failure)
         else:
-            _finish(lake, row, outcome, now=now, by=by)
+            _finish(lake, row, ended, now=now, by=by)
     if broken:
         raise _sum_up(broken, len(rows))
     return ledger.find_requests(lake, request_ids)
+
+
+def _work(lake: Lake, rows: Sequence[ledger.Row]) -> Iterator[tuple[ledger.Row, Outcome | SophiluxError]]:
+    """Each request with how it ends; erasures come last and go in one run."""
+    for row in rows:
+        if row[C.KIND] != ledger.ERASE:
+            yield row, _try(lake, row)
+    erasures = [row for row in rows if row[C.KIND] == ledger.ERASE]
+    ended = erase_people(lake, erasures)
+    yield from ((row, ended[row[C.REQUEST_ID]]) for row in erasures)
+
+
+def _try(lake: Lake, row: ledger.Row) -> Outcome | SophiluxError:
+    if row[C.SUBJECT_ID] is None:
+        return Outcome(ledger.REFUSED, ERASED_MEANWHILE)
+    try:
+        return HANDLERS[row[C.KIND]](lake, row)
+    except SophiluxError as error:
+        return error
 
 
 def serve_choices(lake: Lake, opened: Sequence[Opened], *, now: datetime, by: str) -> None:
@@ -89,7 +93,7 @@ def list_servable(lake: Lake) -> list[str]:
     is_agreed = lake.settings.erase_policy == "automatic"
     waiting = [row for row in ledger.read_requests(lake) if row[C.STATE] in (ledger.OPEN, ledger.SERVING)]
     may_be = [row for row in waiting if row[C.KIND] != ledger.ERASE or is_agreed or row[C.APPROVED_AT]]
-    return [row[C.REQUEST_ID] for row in may_be if row[C.KIND] in HANDLERS]
+    return [row[C.REQUEST_ID] for row in may_be]
 
 
 def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001

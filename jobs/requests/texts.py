@@ -16,6 +16,9 @@ NOTHING_TO_CORRECT: Final = (
     "We hold no account with the address you wrote with, so there is nothing that we could correct. "
     "If you used another address with us, please write from that one."
 )
+ERASED_MEANWHILE: Final = (
+    "Your data has been erased meanwhile, so there is nothing left that this request could be about."
+)
 ACCESS_READY: Final = "Everything we hold about you is in the file that comes with this answer."
 CORRECTED: Final = (
     "We have corrected your data; it holds from now on, for the next delivery too. What stood there before stays on "
