@@ -8,6 +8,8 @@ A report is what an account, a carrier or the person said at one time. Reports m
     * Fields that a report does not count for are inherited from the version valid at that time.
     * A version begins where the content changes, ends where the next one begins, and is never removed: the original
       stays. Of two reports of one instant the carrier's is later than the account's, and the person's own the last.
+    * The last version ends when the person's accounts are all closed, or with the delivery that brought it where there
+      is no account: there is no next delivery, and the term of retention begins.
 
 Each version keeps the reports it stands for, so that the history of a person can be rebuilt from them. That makes it
 the same whatever order the reports arrive in, and a report that comes twice changes nothing.
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 ADDRESSES: Final = "vault.addresses"
+CUSTOMERS: Final = "vault.customers"
 ACCOUNT: Final = "account"
 REQUEST: Final = "request"
 FIELDS: Final = (C.FULL_NAME, C.PHONE, C.STREET, C.CITY, C.POSTCODE, C.COUNTRY)
@@ -67,18 +70,44 @@ def unpack_reports(versions: "DataFrame") -> "DataFrame":
     )
 
 
-def build_history(reports: "DataFrame", keys: "DataFrame") -> "DataFrame":
+def find_ended(reports: "DataFrame", accounts: "DataFrame") -> "DataFrame":
+    """Persons for whom there is no next delivery.
+
+    Args:
+        reports: all reports about these persons, in the columns of :func:`unpack_reports`.
+        accounts: ``vault.customers``.
+
+    Returns:
+        ``subject_id`` and ``_ended`` in microseconds: when the last of their accounts was closed, and 0 for persons
+        without one.
+    """
+    persons = reports.groupBy(C.SUBJECT_ID).agg(F.max((F.col(C.SOURCE) == ACCOUNT).cast("int")).alias("_has_account"))
+    closings = accounts.groupBy(C.SUBJECT_ID).agg(
+        (F.count(C.CLOSED_AT) == F.count(F.lit(1))).alias("_is_closed"),
+        F.unix_micros(F.max(C.CLOSED_AT)).alias("_closed"),
+    )
+    beside = persons.join(closings, on=C.SUBJECT_ID, how="left")
+    is_guest = F.col("_is_closed").isNull() & (F.col("_has_account") == 0)
+    ended = F.when(is_guest, F.lit(0).cast("bigint")).when(F.col("_is_closed"), F.col("_closed"))
+    return beside.select(C.SUBJECT_ID, ended.alias("_ended")).where(F.col("_ended").isNotNull())
+
+
+def build_history(reports: "DataFrame", ended: "DataFrame", keys: "DataFrame") -> "DataFrame":
     """Versions of each person's address, in the columns of ``vault.addresses``.
 
     Args:
         reports: all reports about these persons, in the columns of :func:`unpack_reports`.
+        ended: rows of :func:`find_ended`.
         keys: one row, of :func:`jobs.privacy.pseudonyms.key_relation` with the name ``subject``.
     """
     versions = reports.transform(_fill_fields).transform(_group_versions)
     content = F.to_json(F.struct(*FIELDS))
     name = F.concat_ws("\n", C.SUBJECT_ID, C.SOURCE, "_at", content)
     next_from = F.lead("_at").over(Window.partitionBy(C.SUBJECT_ID).orderBy("_version"))
-    return with_keys(versions.withColumn("_next", next_from), keys).select(
+    following = versions.withColumn("_next", next_from).join(ended, on=C.SUBJECT_ID, how="left")
+    last_until = F.when(F.col("_ended").isNotNull(), F.greatest("_ended", "_at"))
+    until = F.coalesce("_next", last_until)
+    return with_keys(following.withColumn("_until", until), keys).select(
         keyed_digest(name, SUBJECT).alias(C.VERSION_ID),
         C.SUBJECT_ID,
         subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET),
@@ -86,8 +115,8 @@ def build_history(reports: "DataFrame", keys: "DataFrame") -> "DataFrame":
         C.ORDER_ID,
         *FIELDS,
         F.timestamp_micros("_at").alias(C.VALID_FROM),
-        F.timestamp_micros("_next").alias(C.VALID_TO),
-        F.col("_next").isNull().alias(C.IS_CURRENT),
+        F.timestamp_micros("_until").alias(C.VALID_TO),
+        F.col("_until").isNull().alias(C.IS_CURRENT),
         C.REPORTS,
     )
 
@@ -110,7 +139,8 @@ def fold_reports(lake: Lake, reports: "DataFrame", keys: "DataFrame") -> None:
         persons = fresh.frame.select(C.SUBJECT_ID).distinct()
         old = lake.read(ADDRESSES)
         known = old.join(persons, on=C.SUBJECT_ID, how="left_semi").transform(unpack_reports)
-        rebuilt = fresh.frame.unionByName(known).transform(build_history, keys)
+        told = fresh.frame.unionByName(known)
+        rebuilt = told.transform(build_history, told.transform(find_ended, lake.read(CUSTOMERS)), keys)
         others = old.join(persons, on=C.SUBJECT_ID, how="left_anti")
         names = lake.contracts[ADDRESSES].column_names
         lake.replace(ADDRESSES, others.select(*names).unionByName(rebuilt.select(*names)), base=base)

@@ -14,6 +14,15 @@ from tests.conform.landed import rows
 
 START = datetime(2024, 1, 31, tzinfo=UTC)
 HOME = {"full_name": "Ann", "phone": "1", "street": "Long Road 1", "city": "Bonn", "postcode": "53111", "country": "DE"}
+ACCOUNT_ROW = {
+    "person_id": "p",
+    "subject_bucket": 1,
+    "email": "a@b.example",
+    "email_normalised": "a@b.example",
+    "ads_opt_out": False,
+    "personalisation_opt_out": False,
+    "updated_at": START,
+}
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 SCHEMA = "subject_id string, valid_from timestamp, source string, order_id string, " + ", ".join(
     f"{name} string" for name in FIELDS
@@ -35,6 +44,17 @@ def fold(lake, *reports):
     ]
     keys = key_relation(lake.session, subject=KeyRing(lake.settings.keyring).key(SUBJECT))
     fold_reports(lake, lake.session.createDataFrame(values, SCHEMA), keys)
+
+
+def close(lake, *closings, person="a" * 32):
+    """Accounts of a person, closed at these hours or open."""
+    rows = [
+        {"customer_id": f"c{n}", "subject_id": person, "closed_at": h and START + timedelta(hours=h)}
+        for n, h in enumerate(closings)
+    ]
+    contract = lake.contracts["vault.customers"]
+    values = [tuple({**ACCOUNT_ROW, **row}.get(name) for name in contract.column_names) for row in rows]
+    lake.replace("vault.customers", lake.session.createDataFrame(values, contract.engine_schema()))
 
 
 def history(lake, *names):
@@ -111,6 +131,7 @@ def test_other_persons_are_left_alone(lake):
 
 
 def test_what_retention_removed_leaves_the_current_version_whole(lake):
+    close(lake, None)
     fold(lake, account(0), carrier(5, phone="9"))
     lake.replace(ADDRESSES, lake.read(ADDRESSES).where("is_current"))
     fold(lake, carrier(7, city="Köln"))
@@ -118,6 +139,37 @@ def test_what_retention_removed_leaves_the_current_version_whole(lake):
         (5, 7, "carrier:dhl", "Long Road 1", "9", "Bonn"),
         (7, None, "carrier:dhl", "Long Road 1", "9", "Köln"),
     ]
+
+
+def test_the_last_version_of_a_closed_account_ends_when_it_was_closed(lake):
+    close(lake, 8)
+    fold(lake, account(0), carrier(5, street="Short Lane 2"))
+    assert history(lake, "street") == [(0, 5, "account", "Long Road 1"), (5, 8, "carrier:dhl", "Short Lane 2")]
+
+
+def test_a_correction_after_the_closing_ends_where_it_begins(lake):
+    close(lake, 3)
+    fold(lake, account(0), carrier(5, street="Short Lane 2"))
+    assert history(lake) == [(0, 5, "account"), (5, 5, "carrier:dhl")]
+
+
+def test_the_last_version_stays_current_while_one_account_is_open_and_is_again_when_one_is_opened(lake):
+    close(lake, 3, None)
+    fold(lake, account(0))
+    assert history(lake) == [(0, None, "account")]
+    close(lake, 3, 4)
+    fold(lake, account(0))
+    assert history(lake) == [(0, 4, "account")]
+    close(lake, 3, None)
+    fold(lake, account(6, city="Köln"))
+    assert history(lake) == [(0, 6, "account"), (6, None, "account")]
+
+
+def test_without_an_account_a_correction_ends_with_its_delivery(lake):
+    fold(lake, carrier(5, street="Short Lane 2"))
+    assert history(lake) == [(5, 5, "carrier:dhl")]
+    fold(lake, account(6))
+    assert history(lake)[-1] == (6, None, "account")
 
 
 few = st.sampled_from([None, "x", "y"])
@@ -153,9 +205,10 @@ def test_versions_follow_each_other_without_gap_and_differ_from_the_one_before(s
     fold(shared_lake, *reports)
     for person in {report["subject_id"] for report in reports}:
         found = [row for row in rows(shared_lake, ADDRESSES) if row["subject_id"] == person]
-        assert sum(row["is_current"] for row in found) == 1
+        has_account = any(report["source"] == "account" for report in reports if report["subject_id"] == person)
+        assert sum(row["is_current"] for row in found) == has_account
         begins, ends = [row["valid_from"] for row in found], [row["valid_to"] for row in found if row["valid_to"]]
-        assert sorted(begins)[1:] == sorted(ends)
+        assert sorted(begins)[1:] + ([] if has_account else [max(begins)]) == sorted(ends)
         lasting = sorted((row for row in found if row["valid_from"] != row["valid_to"]), key=lambda r: r["valid_from"])
         assert len({row["version_id"] for row in found}) == len(found)
         assert len({row["valid_from"] for row in lasting}) == len(lasting)

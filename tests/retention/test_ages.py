@@ -1,6 +1,6 @@
 """Retention removes what is past its term, exactly that, and from the disk."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from jobs.lake import Days
 from jobs.retention import ages, cleanup, shelf
 from jobs.retention.approvals import approve_plan
 from jobs.retention.planning import make_plan
+from tests.conform.test_addresses import account, carrier, close, fold
 
 from .conftest import DAY, ROWS, fill, forget, list_data_files
 
@@ -116,3 +117,12 @@ def test_an_earlier_day_than_the_last_is_refused(aged):
 def test_an_empty_lake_has_nothing_to_remove(lake):
     assert make_plan(lake, DAY).removals == ()
     assert ages.run(lake, Days.single(DAY)).rows_out == 0
+
+
+def test_the_address_of_a_closed_account_goes_when_its_term_is_over(lake):
+    close(lake, 8)
+    fold(lake, account(0), carrier(5, street="Short Lane 2"))
+    on_its_day = date(2027, 1, 31)
+    assert make_plan(lake, on_its_day, tables=["vault.addresses"]).removals == ()
+    (removal,) = make_plan(lake, on_its_day + timedelta(days=1), tables=["vault.addresses"]).removals
+    assert (removal.rows, removal.share) == (2, 1.0)
