@@ -7,7 +7,7 @@ retention plan, the erasure targets and the columns that statistics may show are
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 SCHEMAS_FOLDER = Path(__file__).resolve().parents[2] / "schemas"
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same loader in C where there is one, because every command reads all contracts."""
 ZONES = ("landing", "quarantine", "vault", "lake", "marts", "exports", "ledger")
 PERSONAL_ZONES = ("landing", "quarantine", "vault")
 CLASSIFICATIONS = ("direct identifier", "pseudonym", "sensitive", "public")
@@ -174,25 +176,31 @@ class Contracts(Mapping[str, Contract]):
 
     @classmethod
     def load(cls, folder: Path = SCHEMAS_FOLDER) -> "Contracts":
-        """Read and check every contract of a folder.
+        """Read and check every contract of a folder; one that did not change is read once a process.
 
         Raises:
             ContractError: one line per mistake in any file.
         """
-        contracts: dict[str, Contract] = {}
-        mistakes: list[str] = []
-        validator = Draft201909Validator(_standard_schema())
-        for path in sorted(folder.glob("*.yaml")):
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-            broken = [f"{path.name}: {e.json_path}: {e.message[:160]}" for e in validator.iter_errors(document)]
-            if not broken:
-                contract = _read_contract(document)
-                broken = [f"{path.name}: {mistake}" for mistake in _find_mistakes(contract, path.stem)]
-                contracts[contract.name] = contract
-            mistakes += broken
-        if mistakes:
-            raise ContractError("Contracts are not as they must be:\n" + "\n".join(mistakes))
-        return cls(contracts)
+        paths = sorted(folder.glob("*.yaml"))
+        return _load(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths))
+
+
+@lru_cache(maxsize=4)
+def _load(files: tuple[tuple[Path, int, int], ...]) -> Contracts:
+    contracts: dict[str, Contract] = {}
+    mistakes: list[str] = []
+    validator = Draft201909Validator(_standard_schema())
+    for path, *_ in files:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)  # noqa: S506
+        broken = [f"{path.name}: {e.json_path}: {e.message[:160]}" for e in validator.iter_errors(document)]
+        if not broken:
+            contract = _read_contract(document)
+            broken = [f"{path.name}: {mistake}" for mistake in _find_mistakes(contract, path.stem)]
+            contracts[contract.name] = contract
+        mistakes += broken
+    if mistakes:
+        raise ContractError("Contracts are not as they must be:\n" + "\n".join(mistakes))
+    return Contracts(contracts)
 
 
 def _standard_schema() -> dict[str, Any]:
