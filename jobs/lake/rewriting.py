@@ -4,13 +4,17 @@ Only the row groups that hold one of the rows are decoded and encoded again; all
 description of the file stays what it was: schema with every logical type, key-value metadata, writer, sorting columns,
 codecs, dictionaries, page indexes and Bloom filters of what was copied. A file whose types cannot be written again
 exactly is refused, and nothing is written.
+
+What was encoded is read back: the rows that were not to be changed must be the same ones as before, by the sum of
+their hashes, or the new file is thrown away.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs.lake import storage
+from jobs.errors import SophiluxError
+from jobs.lake import multisets, storage
 from jobs.lake.encoding import Chunk, Source, encode_group
 from jobs.lake.footers import MAGIC, Struct, get, put, read_struct, write_struct
 
@@ -45,6 +49,8 @@ class Edited:
         groups_copied: row groups that were copied as they were.
         bytes_encoded: compressed bytes of the row groups written anew.
         size: of the new file.
+        kept: rows of the row groups written anew that were not to be changed.
+        kept_hash: the sum of their hashes, before and after.
     """
 
     rows_found: int
@@ -53,6 +59,8 @@ class Edited:
     groups_copied: int
     bytes_encoded: int
     size: int
+    kept: int = 0
+    kept_hash: int = 0
 
 
 def edit_file(
@@ -72,7 +80,8 @@ def edit_file(
         What was done; none when no row was found.
 
     Raises:
-        SophiluxError: the file is encrypted, damaged, or of types that cannot be written again exactly.
+        SophiluxError: the file is encrypted, damaged, or of types that cannot be written again exactly; or other rows
+            than those found would have changed.
     """
     import pyarrow.compute as pc
 
@@ -112,7 +121,8 @@ class _Splice:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._groups: list[tuple[Struct, list[Chunk]]] = []
-        self._encoded = self._copied = self._bytes_encoded = 0
+        self._encoded = self._copied = self._bytes_encoded = self._kept = self._kept_hash = 0
+        self._expected: dict[int, int] = {}
 
     def copy(self, number: int) -> None:
         """Take over a row group as it lies."""
@@ -122,7 +132,7 @@ class _Splice:
 
     def encode(self, number: int, edit: Edit, marks: "pa.ChunkedArray") -> None:
         """Write a row group anew, with its rows edited."""
-        encoded = encode_group(self._source, number, lambda rows: edit(rows, marks))
+        encoded = encode_group(self._source, number, lambda rows: self._edit(edit, rows, marks))
         self._encoded += 1
         if encoded is not None:
             self._groups.append(encoded)
@@ -132,7 +142,40 @@ class _Splice:
         """Write the file, unless no row is left."""
         rows = sum(get(group, ROWS) for group, _ in self._groups)
         size = self._write_file(target, rows) if rows else 0
-        return Edited(rows_found, rows, self._encoded, self._copied, self._bytes_encoded, size)
+        if rows:
+            self._read_back(target)
+        counts = (self._encoded, self._copied, self._bytes_encoded, size, self._kept, self._kept_hash)
+        return Edited(rows_found, rows, *counts)
+
+    def _edit(self, edit: Edit, rows: "pa.Table", marks: "pa.ChunkedArray") -> "pa.Table":
+        """The edited rows of the group that comes next, of which all but those found are as they were."""
+        import pyarrow.compute as pc
+
+        others = pc.invert(marks)
+        kept = rows.filter(others)
+        before, edited = multisets.hash_multiset(kept), edit(rows, marks)
+        is_filtered = edited.num_rows == kept.num_rows
+        after = multisets.hash_multiset(edited if is_filtered else edited.filter(others))
+        if before != after:
+            raise _changed_others()
+        self._kept += kept.num_rows
+        self._kept_hash = multisets.add(self._kept_hash, before)
+        if edited.num_rows:
+            self._expected[len(self._groups)] = after if is_filtered else multisets.hash_multiset(edited)
+        return edited
+
+    def _read_back(self, target: str) -> None:
+        """Hold what the new file says of the groups written anew against what was to be written.
+
+        Raises:
+            SophiluxError: it says something else.
+        """
+        system, path = storage.filesystem(target)
+        with system.open_input_file(path) as file:
+            written = Source(file, target)
+            for number, expected in self._expected.items():
+                if multisets.hash_multiset(written.read(number)) != expected:
+                    raise _changed_others()
 
     def _write_file(self, target: str, rows: int) -> int:
         system, path = storage.filesystem(target)
@@ -152,6 +195,11 @@ class _Splice:
             description = write_struct(footer)
             out.write(description + len(description).to_bytes(4, "little") + MAGIC)
             return out.position
+
+
+def _changed_others() -> SophiluxError:
+    message = "Rows that were not to be changed would have changed; nothing was written. Please report this."
+    return SophiluxError(message)
 
 
 class _Output:

@@ -1,0 +1,108 @@
+"""A number that stands for the rows of a table in any order: the sum of a 64-bit hash of each row.
+
+Two tables of the same rows have the same sum, whatever order, row groups or encodings they are in; adding or removing
+rows adds or subtracts theirs. It guards against mistakes, not against somebody who chooses rows with care, and it says
+nothing about any row.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Hashes = NDArray[np.uint64]
+STEP: Final = np.uint64(0x9E3779B97F4A7C15)
+FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+NULL: Final = np.uint64(0xD6E8FEB86659FD93)
+SIXTY_FOUR_BITS: Final = 2**64
+
+
+def hash_multiset(rows: "pa.Table") -> int:
+    """The sum over all rows; 0 for none."""
+    return int(hash_rows(rows).sum(dtype=np.uint64))
+
+
+def add(one: int, other: int) -> int:
+    """The sum of two sums."""
+    return (one + other) % SIXTY_FOUR_BITS
+
+
+def hash_rows(rows: "pa.Table") -> Hashes:
+    """A hash of each row, over all columns in order; null is a value of its own."""
+    hashes = np.zeros(rows.num_rows, np.uint64)
+    with np.errstate(over="ignore"):
+        for column in rows.columns:
+            hashes = _mix(hashes * FIRST + STEP + _hash_column(column.combine_chunks()))
+    return hashes
+
+
+def _mix(numbers: Hashes) -> Hashes:
+    """The finaliser of SplitMix64: every bit of the result depends on every bit."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * FIRST
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * SECOND
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def _hash_column(column: Any) -> Hashes:  # noqa: ANN401
+    import pyarrow as pa
+
+    column = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+    hashes = _hash_values(column)
+    if column.null_count:
+        hashes = np.where(np.asarray(column.is_null()), NULL, hashes)
+    return hashes
+
+
+def _hash_values(column: "pa.Array") -> Hashes:
+    import pyarrow as pa
+
+    if isinstance(column.type, pa.BaseExtensionType):
+        return _hash_values(column.storage)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _hash_values(column.dictionary_decode())
+    if pa.types.is_boolean(kind):
+        return _mix(np.asarray(column.cast(pa.uint8()).fill_null(0), np.uint64))
+    if pa.types.is_primitive(kind):
+        return _mix(_read_words(column))
+    if pa.types.is_decimal(kind):
+        return _hash_parts(column)
+    return _hash_texts(column)
+
+
+def _read_words(column: "pa.Array") -> Hashes:
+    """The bits of numbers and times, as they lie in memory."""
+    width = column.type.bit_width // 8
+    data = np.frombuffer(column.buffers()[1], f"<u{width}") if len(column) else np.zeros(0, f"<u{width}")
+    return data[column.offset : column.offset + len(column)].astype(np.uint64)
+
+
+def _hash_parts(column: "pa.Array") -> Hashes:
+    """Decimals, in words of 32 bits."""
+    parts = column.type.bit_width // 32
+    data = np.frombuffer(column.buffers()[1], "<u4") if len(column) else np.zeros(0, "<u4")
+    words = data[column.offset * parts : (column.offset + len(column)) * parts].reshape(-1, parts)
+    hashes = np.zeros(len(column), np.uint64)
+    for place in range(parts):
+        hashes = _mix(hashes * SECOND + STEP + words[:, place].astype(np.uint64))
+    return hashes
+
+
+def _hash_texts(column: "pa.Array") -> Hashes:
+    """Texts and anything nested, each distinct text once."""
+    import pyarrow as pa
+
+    kind = column.type
+    is_text = any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary))
+    if not (is_text or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        written = [repr(value).encode() for value in column.to_pylist()]
+        return np.fromiter((xxhash.xxh3_64_intdigest(value) for value in written), np.uint64, len(written))
+    encoded = column.dictionary_encode()
+    texts = encoded.dictionary.cast(pa.binary()).to_pylist()
+    distinct = np.fromiter((xxhash.xxh3_64_intdigest(text) for text in texts), np.uint64, len(texts))
+    places = np.asarray(encoded.indices.fill_null(0), np.int64)
+    return distinct[places] if len(distinct) else np.zeros(len(column), np.uint64)
