@@ -8,7 +8,6 @@ nothing about any row.
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -19,6 +18,9 @@ STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 NULL: Final = np.uint64(0xD6E8FEB86659FD93)
 SIXTY_FOUR_BITS: Final = 2**64
+BLOCK_BYTES: Final = 1 << 18
+SPREAD: Final = np.random.Generator(np.random.PCG64(0)).integers(0, 2**64, 256, np.uint64)
+"""A number for each byte, so that texts of few letters are spread."""
 
 
 def hash_multiset(rows: "pa.Table") -> int:
@@ -93,16 +95,53 @@ def _hash_parts(column: "pa.Array") -> Hashes:
 
 
 def _hash_texts(column: "pa.Array") -> Hashes:
-    """Texts and anything nested, each distinct text once."""
+    """Texts and bytes; anything nested as it is written down."""
     import pyarrow as pa
 
     kind = column.type
-    is_text = any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary))
-    if not (is_text or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+    is_text = any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_binary, pa.types.is_fixed_size_binary))
+    if not (is_text or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)):
         written = [repr(value).encode() for value in column.to_pylist()]
-        return np.fromiter((xxhash.xxh3_64_intdigest(value) for value in written), np.uint64, len(written))
-    encoded = column.dictionary_encode()
-    texts = encoded.dictionary.cast(pa.binary()).to_pylist()
-    distinct = np.fromiter((xxhash.xxh3_64_intdigest(text) for text in texts), np.uint64, len(texts))
-    places = np.asarray(encoded.indices.fill_null(0), np.int64)
-    return distinct[places] if len(distinct) else np.zeros(len(column), np.uint64)
+        return _hash_texts(pa.array(written, pa.large_binary()))
+    column = column.fill_null(b"" if "binary" in str(kind) else "") if column.null_count else column
+    return _hash_bytes(column.cast(pa.large_binary()))
+
+
+def _hash_bytes(column: "pa.Array") -> Hashes:
+    """Texts at once: each byte times a power of ``STEP``, summed up to every end and start, and moved to one place."""
+    _, ends, data = column.buffers()
+    bounds = np.frombuffer(ends, "<i8")[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    hashes = np.zeros(len(column), np.uint64)
+    first = 0
+    while first < len(column):
+        last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + BLOCK_BYTES, "right")) - 1)
+        block = letters[bounds[first] : bounds[last]]
+        places = bounds[first : last + 1] - bounds[first]
+        powers, inverses = _list_powers(len(block))
+        sums = np.zeros(len(block) + 1, np.uint64)
+        np.cumsum(SPREAD[block] * powers[: len(block)], out=sums[1:])
+        hashes[first:last] = (sums[places[1:]] - sums[places[:-1]]) * inverses[places[:-1]]
+        hashes[first:last] += np.diff(places).astype(np.uint64)
+        first = last
+    return _mix(hashes)
+
+
+def _list_powers(count: int) -> tuple[Hashes, Hashes]:
+    """Powers of ``STEP``, and what undoes each."""
+    global _powers  # noqa: PLW0603
+    if len(_powers[0]) <= count:
+        size = max(count + 1, BLOCK_BYTES)
+        inverse = np.uint64(pow(int(STEP), -1, SIXTY_FOUR_BITS))
+        _powers = (_raise_to(STEP, size), _raise_to(inverse, size))
+    return _powers
+
+
+def _raise_to(base: np.uint64, count: int) -> Hashes:
+    steps = np.full(count, base, np.uint64)
+    steps[:1] = 1
+    powers: Hashes = np.cumprod(steps, dtype=np.uint64)
+    return powers
+
+
+_powers: tuple[Hashes, Hashes] = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
