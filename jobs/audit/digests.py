@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import xxhash
 from cryptography.hazmat.primitives import hashes
+from numpy.typing import NDArray
 
 from jobs.audit.byte_classes import (
     IS_BASE64,
@@ -60,7 +61,7 @@ class Digests:
             return 0
         letters = view_bytes(block)
         starts, _ = find_runs(letters, IS_HEX, HEX_LENGTHS)
-        found = int(contains(self._heads, read_hex(letters, starts)).sum())
+        found = int(self._contains(read_hex(letters, starts)).sum())
         starts, sizes = find_runs(letters, IS_BASE64, BASE64_LENGTHS)
         written = (block[start : start + size] for start, size in zip(starts.tolist(), sizes.tolist(), strict=True))
         return found + self.count_numbers(_read_base64(written))
@@ -68,7 +69,10 @@ class Digests:
     def count_numbers(self, heads: Iterable[int]) -> int:
         """How many of the numbers are one of the hashes."""
         values = np.fromiter((head % SIXTY_FOUR_BITS for head in heads), np.uint64)
-        return int(contains(self._heads, values).sum())
+        return int(self._contains(values).sum())
+
+    def _contains(self, heads: Words) -> NDArray[np.bool_]:
+        return contains(self._heads, heads)
 
 
 def hash_text(text: str) -> Iterator[int]:

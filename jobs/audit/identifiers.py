@@ -58,6 +58,23 @@ class Needles:
     skipped: Mapping[Kind, int]
 
 
+@dataclass(frozen=True)
+class Forms:
+    """What is looked for, in the forms that texts are brought to.
+
+    Attributes:
+        phrases: kind and words of each.
+        emails: addresses, folded.
+        phones: digits only.
+        hashed: texts of which unkeyed hashes are looked for.
+    """
+
+    phrases: tuple[tuple[Kind, bytes], ...]
+    emails: frozenset[str]
+    phones: frozenset[str]
+    hashed: frozenset[str]
+
+
 class Identifiers:
     """Collects the values to search for."""
 
@@ -91,17 +108,35 @@ class Identifiers:
 
     def build(self) -> Needles:
         """The needles of all values taken so far."""
-        searched = {kind: {v for v in values if is_distinctive(kind, v)} for kind, values in self._values.items()}
-        words = (Kind.NAME, Kind.STREET, Kind.ACCOUNT, Kind.OTHER, Kind.PSEUDONYM)
+        forms, searched = self.list_forms(), self._choose()
         return Needles(
-            Phrases((kind, form) for kind in words for value in searched[kind] for form in list_phrases(kind, value)),
+            Phrases(forms.phrases),
             Phrases(((Kind.CANARY, phrase_form(v)) for v in searched[Kind.CANARY]), whole_words=False),
-            Values(form for value in searched[Kind.EMAIL] for form in list_addresses(value)),
-            Values(form for value in searched[Kind.PHONE] for form in list_phone_numbers(value)),
-            Digests(self._list_hashed(), searched[Kind.DIGEST]),
-            {kind: len(values) for kind, values in searched.items() if values},
-            Counter({kind: len(v) - len(searched[kind]) for kind, v in self._values.items() if v - searched[kind]}),
+            Values(forms.emails),
+            Values(forms.phones),
+            Digests(forms.hashed, searched[Kind.DIGEST]),
+            *self.count(),
         )
+
+    def list_forms(self) -> "Forms":
+        """What is looked for instead of the values."""
+        searched = self._choose()
+        words = (Kind.NAME, Kind.STREET, Kind.ACCOUNT, Kind.OTHER, Kind.PSEUDONYM)
+        return Forms(
+            tuple((kind, form) for kind in words for value in searched[kind] for form in list_phrases(kind, value)),
+            frozenset(form for value in searched[Kind.EMAIL] for form in list_addresses(value)),
+            frozenset(form for value in searched[Kind.PHONE] for form in list_phone_numbers(value)),
+            frozenset(self._list_hashed()),
+        )
+
+    def count(self) -> tuple[dict[Kind, int], dict[Kind, int]]:
+        """How many values of each kind are searched, and how many are not, because they are not distinctive."""
+        searched = self._choose()
+        skipped = {kind: len(v) - len(searched[kind]) for kind, v in self._values.items() if v - searched[kind]}
+        return {kind: len(values) for kind, values in searched.items() if values}, Counter(skipped)
+
+    def _choose(self) -> dict[Kind, set[str]]:
+        return {kind: {v for v in values if is_distinctive(kind, v)} for kind, values in self._values.items()}
 
     def _list_hashed(self) -> Iterator[str]:
         for address in self._values[Kind.EMAIL]:

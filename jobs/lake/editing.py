@@ -4,20 +4,29 @@ Only files whose bucket range can hold the rows are opened, and of those only th
 replaced stay on disk until a vacuum.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import reduce
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from jobs.errors import CommitConflictError
 from jobs.lake import commits, pruning, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.lake import Lake
+from jobs.lake.looking import fill_columns
+from jobs.lake.multisets import add
 from jobs.lake.pruning import Buckets
-from jobs.lake.rewriting import Edit, Edited, Find, edit_file
+from jobs.lake.rewriting import Edit, Edited, Find, MayHold, edit_file
 from jobs.lake.staging import Staged
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 WORKERS: Final = 2
+COUNTED: Final = ("files_replaced", "rows_found", "bytes_opened", "bytes_written", "kept", "kept_hash")
+"""What the log tells of a commit that has notes."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class TableEdit:
         rows_found: rows that were changed or removed.
         bytes_opened: size of the opened files.
         bytes_written: size of the new ones.
+        kept: rows of the row groups written anew that are as they were.
+        kept_hash: the sum of their hashes, of :mod:`jobs.lake.multisets`, before and after.
     """
 
     table: str
@@ -41,6 +52,13 @@ class TableEdit:
     rows_found: int
     bytes_opened: int
     bytes_written: int
+    kept: int = 0
+    kept_hash: int = 0
+
+    def describe(self) -> dict[str, str]:
+        """The counts, for the commit's entry in the log."""
+        counts = (self.files_replaced, self.rows_found, self.bytes_opened, self.bytes_written, self.kept)
+        return dict(zip(COUNTED, map(str, (*counts, self.kept_hash)), strict=True))
 
 
 def edit_rows(
@@ -52,6 +70,7 @@ def edit_rows(
     edit: Edit,
     buckets: Buckets | None = None,
     partitions: Collection[str] | None = None,
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> TableEdit:
     """Change or remove rows wherever they lie in a table.
 
@@ -64,6 +83,7 @@ def edit_rows(
         buckets: buckets the rows can be in, where the table has ``subject_bucket``, ``None`` among them for rows
             without one; by default it looks everywhere.
         partitions: partitions to look in; none looks in all.
+        notes: for the commit's entry in the log, which then also has the counts; no value of any row.
 
     Raises:
         CommitConflictError: other runs kept replacing the same files.
@@ -73,57 +93,94 @@ def edit_rows(
         files = [file for file in lake.list_files(table) if pruning.may_hold(file, buckets, partitions)]
         with storage.table_lock(lake.home, table, exclusive=False):
             try:
-                return _edit(lake, contract, files, columns, find, edit, buckets)
+                return _edit(lake, contract, files, _Search(lake, table, columns, find, buckets), edit, notes)
             except CommitConflictError:
                 continue
     message = f"{table}: other runs kept changing it; run the step again."
     raise CommitConflictError(message)
 
 
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for in the files of a table."""
+
+    lake: Lake
+    table: str
+    columns: Sequence[str]
+    find: Find
+    buckets: Buckets | None
+
+    @property
+    def may_hold(self) -> MayHold | None:
+        """Tells from statistics which row groups can be spared."""
+        has_buckets = SUBJECT_BUCKET in self.lake.contracts[self.table].column_names
+        return pruning.look_by_bucket(self.buckets) if self.buckets is not None and has_buckets else None
+
+    def mark(self, rows: "pa.Table") -> "pa.ChunkedArray":
+        """``find``, over the columns that it needs: null where a file was written before the table had them."""
+        return self.find(fill_columns(self.lake, self.table, rows, self.columns))
+
+
 def _edit(
     lake: Lake,
     contract: Contract,
     files: Sequence[commits.TableFile],
-    columns: Sequence[str],
-    find: Find,
+    search: _Search,
     edit: Edit,
-    buckets: Buckets | None,
+    notes: Mapping[str, str],
 ) -> TableEdit:
     location = lake.location(contract.name)
     folder = staging.new_folder(location)
-    look = pruning.look_by_bucket(buckets) if buckets is not None and SUBJECT_BUCKET in contract.column_names else None
+    look = search.may_hold
 
     def work(numbered: tuple[int, commits.TableFile]) -> Edited | None:
         number, file = numbered
         source, target = storage.join(location, file.path), storage.join(folder, name_target(file, number))
-        return edit_file(source, target, columns=columns, find=find, edit=edit, may_hold=look)
+        return edit_file(source, target, columns=search.columns, find=search.mark, edit=edit, may_hold=look)
 
     try:
         with ThreadPoolExecutor(WORKERS) as pool:
             done = list(zip(files, pool.map(work, enumerate(files)), strict=True))
         changed = [(file, edited) for file, edited in done if edited is not None]
-        version = _commit(lake, contract, location, folder, [file for file, _ in changed])
+        counted = _sum_up(contract.name, files, changed)
+        version = _commit(lake, contract, folder, [file for file, _ in changed], counted, notes)
     except BaseException:
         storage.remove_folder(folder)
         raise
+    return replace(counted, version=version)
+
+
+def _sum_up(
+    table: str, files: Sequence[commits.TableFile], changed: Sequence[tuple[commits.TableFile, Edited]]
+) -> TableEdit:
+    edits = [edited for _, edited in changed]
     return TableEdit(
-        contract.name,
-        version,
-        len(files),
-        len(changed),
-        sum(edited.rows_found for _, edited in changed),
-        sum(file.size for file in files),
-        sum(edited.size for _, edited in changed),
+        table=table,
+        version=None,
+        files_opened=len(files),
+        files_replaced=len(changed),
+        rows_found=sum(edited.rows_found for edited in edits),
+        bytes_opened=sum(file.size for file in files),
+        bytes_written=sum(edited.size for edited in edits),
+        kept=sum(edited.kept for edited in edits),
+        kept_hash=reduce(add, (edited.kept_hash for edited in edits), 0),
     )
 
 
 def _commit(
-    lake: Lake, contract: Contract, location: str, folder: str, replaced: Sequence[commits.TableFile]
+    lake: Lake,
+    contract: Contract,
+    folder: str,
+    replaced: Sequence[commits.TableFile],
+    counted: TableEdit,
+    notes: Mapping[str, str],
 ) -> int | None:
     if not replaced:
         storage.remove_folder(folder)
         return lake.version(contract.name)
-    staged = Staged(contract, location, folder, staging.collect_files(contract, location, folder))
+    location = lake.location(contract.name)
+    written = {**notes, **counted.describe()} if notes else {}
+    staged = Staged(contract, location, folder, staging.collect_files(contract, location, folder), written)
     return commits.swap(staged, replaced)
 
 

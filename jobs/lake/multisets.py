@@ -38,11 +38,11 @@ def hash_rows(rows: "pa.Table") -> Hashes:
     hashes = np.zeros(rows.num_rows, np.uint64)
     with np.errstate(over="ignore"):
         for column in rows.columns:
-            hashes = _mix(hashes * FIRST + STEP + _hash_column(column.combine_chunks()))
+            hashes = mix(hashes * FIRST + STEP + _hash_column(column.combine_chunks()))
     return hashes
 
 
-def _mix(numbers: Hashes) -> Hashes:
+def mix(numbers: Hashes) -> Hashes:
     """The finaliser of SplitMix64: every bit of the result depends on every bit."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * FIRST
     numbers = (numbers ^ (numbers >> np.uint64(27))) * SECOND
@@ -68,9 +68,9 @@ def _hash_values(column: "pa.Array") -> Hashes:
     if pa.types.is_dictionary(kind):
         return _hash_values(column.dictionary_decode())
     if pa.types.is_boolean(kind):
-        return _mix(np.asarray(column.cast(pa.uint8()).fill_null(0), np.uint64))
+        return mix(np.asarray(column.cast(pa.uint8()).fill_null(0), np.uint64))
     if pa.types.is_primitive(kind):
-        return _mix(_read_words(column))
+        return mix(_read_words(column))
     if pa.types.is_decimal(kind):
         return _hash_parts(column)
     return _hash_texts(column)
@@ -90,7 +90,7 @@ def _hash_parts(column: "pa.Array") -> Hashes:
     words = data[column.offset * parts : (column.offset + len(column)) * parts].reshape(-1, parts)
     hashes = np.zeros(len(column), np.uint64)
     for place in range(parts):
-        hashes = _mix(hashes * SECOND + STEP + words[:, place].astype(np.uint64))
+        hashes = mix(hashes * SECOND + STEP + words[:, place].astype(np.uint64))
     return hashes
 
 
@@ -108,7 +108,7 @@ def _hash_texts(column: "pa.Array") -> Hashes:
 
 
 def _hash_bytes(column: "pa.Array") -> Hashes:
-    """Texts at once: each byte times a power of ``STEP``, summed up to every end and start, and moved to one place."""
+    """Texts, block by block."""
     _, ends, data = column.buffers()
     bounds = np.frombuffer(ends, "<i8")[column.offset : column.offset + len(column) + 1]
     letters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
@@ -116,19 +116,30 @@ def _hash_bytes(column: "pa.Array") -> Hashes:
     first = 0
     while first < len(column):
         last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + BLOCK_BYTES, "right")) - 1)
-        block = letters[bounds[first] : bounds[last]]
         places = bounds[first : last + 1] - bounds[first]
-        powers, inverses = _list_powers(len(block))
-        sums = np.zeros(len(block) + 1, np.uint64)
-        np.cumsum(SPREAD[block] * powers[: len(block)], out=sums[1:])
-        hashes[first:last] = (sums[places[1:]] - sums[places[:-1]]) * inverses[places[:-1]]
-        hashes[first:last] += np.diff(places).astype(np.uint64)
+        spans = SpanHashes(letters[bounds[first] : bounds[last]])
+        hashes[first:last] = spans.read(places[:-1], places[1:])
         first = last
-    return _mix(hashes)
+    return mix(hashes)
+
+
+class SpanHashes:
+    """Hashes of any stretches of a block, each at the cost of a subtraction."""
+
+    def __init__(self, block: NDArray[np.uint8]) -> None:
+        self._powers, self._inverses = _list_powers(len(block))
+        self._sums = np.zeros(len(block) + 1, np.uint64)
+        np.cumsum(SPREAD[block] * self._powers[: len(block)], out=self._sums[1:])
+
+    def read(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
+        """The hash of what stands between each start and end; the same bytes give the same number in any block."""
+        with np.errstate(over="ignore"):
+            sums = (self._sums[ends] - self._sums[starts]) * self._inverses[starts]
+            return sums + (ends - starts).astype(np.uint64)
 
 
 def _list_powers(count: int) -> tuple[Hashes, Hashes]:
-    """Powers of ``STEP``, and what undoes each."""
+    """Powers of ``STEP``, by which the bytes of a block are multiplied, and what undoes each."""
     global _powers  # noqa: PLW0603
     if len(_powers[0]) <= count:
         size = max(count + 1, BLOCK_BYTES)

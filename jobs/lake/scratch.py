@@ -8,14 +8,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.lake import storage
+from jobs.settings import is_remote
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FOLDER = ".scratch"
+LOCK = "scratch."
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,36 @@ class Scratch:
 @contextmanager
 def materialise(rows: "DataFrame", home: str) -> Iterator[Scratch]:
     """Write rows below ``home/.scratch`` for the length of the context."""
+    token = secrets.token_hex(8)
+    folder = storage.join(home, FOLDER, token)
+    with storage.use_lock(home, f"{LOCK}{token}"):
+        yield from _write(rows, folder)
+
+
+def remove_dead(home: str, *, older_than: timedelta) -> list[str]:
+    """Remove what processes that died left in ``home/.scratch``; returns the locations.
+
+    Args:
+        home: the lake's home.
+        older_than: on an object store, where nobody can tell who is alive, only what is older.
+    """
+    from pyarrow import fs
+
+    system, root = storage.filesystem(storage.join(home, FOLDER))
+    removed = []
+    for info in system.get_file_info(fs.FileSelector(root, allow_not_found=True)):
+        is_young = info.mtime is not None and info.mtime > datetime.now(UTC) - older_than
+        if storage.is_in_use(home, f"{LOCK}{info.base_name}") or (is_remote(home) and is_young):
+            continue
+        location = storage.join(home, FOLDER, info.base_name)
+        storage.remove_folder(location)
+        removed.append(location)
+    return removed
+
+
+def _write(rows: "DataFrame", folder: str) -> "Iterator[Scratch]":
     from pyarrow import dataset, fs
 
-    folder = storage.join(home, FOLDER, secrets.token_hex(8))
     try:
         rows.write.mode("overwrite").option("compression", "snappy").parquet(folder)
         system, path = storage.filesystem(folder)

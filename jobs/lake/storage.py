@@ -16,6 +16,8 @@ from jobs.settings import is_remote
 if TYPE_CHECKING:
     from pyarrow import fs
 
+LOCKS = ".locks"
+
 
 def join(*parts: str) -> str:
     """Parts of a location joined with slashes."""
@@ -80,7 +82,7 @@ def table_lock(home: str, table: str, *, exclusive: bool) -> Iterator[None]:
     if is_remote(home):
         yield
         return
-    folder = Path(home) / ".locks"
+    folder = Path(home) / LOCKS
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / table, os.O_CREAT | os.O_RDWR, 0o600)
     try:
@@ -88,3 +90,29 @@ def table_lock(home: str, table: str, *, exclusive: bool) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def use_lock(home: str, name: str) -> Iterator[None]:
+    """Show for the length of the context that something is in use; see :func:`is_in_use`."""
+    with table_lock(home, name, exclusive=False):
+        try:
+            yield
+        finally:
+            if not is_remote(home):
+                (Path(home) / LOCKS / name).unlink(missing_ok=True)
+
+
+def is_in_use(home: str, name: str) -> bool:
+    """Whether a process that is alive has it in use; on an object store nobody can tell, and the answer is no."""
+    try:
+        handle = os.open(Path(home) / LOCKS / name, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
