@@ -3,6 +3,7 @@
 from jobs.cli import (
     audit,
     budgets,
+    erasure,
     exports,
     holds,
     identify,
@@ -22,6 +23,7 @@ __all__ = [
     "app",
     "audit",
     "budgets",
+    "erasure",
     "exports",
     "holds",
     "identify",

@@ -95,6 +95,11 @@ def describe_findings(findings: Collection[Finding]) -> str:
     return "; ".join(places[:SHOWN]) + more
 
 
+def tell_rows(rows: int) -> list[Finding]:
+    """A finding for rows of tables that are told by columns alone."""
+    return [Finding("tables", f"{rows:,} rows", Kind.ACCOUNT, rows)] if rows else []
+
+
 def _describe(report: SearchReport, needles: Needles, findings: int) -> dict[str, Any]:
     return {
         "files": report.files,

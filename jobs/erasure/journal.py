@@ -45,7 +45,7 @@ class Run:
     Attributes:
         state: of :data:`PHASES`, the last one that is done.
         people: whom it erases; empty once it is done.
-        requests: what it was asked for, with the positions of their people.
+        requests: what it was asked for.
         results: what was done so far, in counts; goes into the certificate.
     """
 
@@ -53,7 +53,7 @@ class Run:
     state: str
     started_at: datetime
     people: tuple[Person, ...] = field(repr=False)
-    requests: tuple[tuple[ErasureRequest, tuple[int, ...]], ...] = field(repr=False)
+    requests: tuple[ErasureRequest, ...] = field(repr=False)
     results: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def has_reached(self, phase: str) -> bool:
@@ -61,11 +61,9 @@ class Run:
         return PHASES.index(self.state) >= PHASES.index(phase)
 
 
-def begin(
-    lake: Lake, people: Sequence[Person], requests: Sequence[tuple[ErasureRequest, tuple[int, ...]]], **results: object
-) -> Run:
+def begin(lake: Lake, people: Sequence[Person], served: Sequence[ErasureRequest], **results: object) -> Run:
     """Write down a new run; from now on it will be finished."""
-    run = Run(secrets.token_hex(8), FOUND, read_clock(lake), tuple(people), tuple(requests), results)
+    run = Run(secrets.token_hex(8), FOUND, read_clock(lake), tuple(people), tuple(served), results)
     _record(lake, run)
     return run
 
@@ -99,7 +97,7 @@ def read_clock(lake: Lake) -> datetime:
 def _record(lake: Lake, run: Run) -> None:
     now, is_done = read_clock(lake), run.state == DONE
     known = [row for row in lake.read_records(LEDGER) if row[C.RUN_ID] == run.run_id]
-    ids = ",".join(request.request_id for request, _ in run.requests) if not is_done else known[0][C.REQUEST_IDS]
+    ids = ",".join(request.request_id for request in run.requests) if not is_done else known[0][C.REQUEST_IDS]
     row = {
         C.DAY: run.started_at.date(),
         C.RUN_ID: run.run_id,
@@ -116,10 +114,7 @@ def _record(lake: Lake, run: Run) -> None:
 
 
 def _seal(lake: Lake, run: Run) -> str:
-    requests = [
-        [request.request_id, sorted(request.subject_ids), sorted(request.addresses), list(places)]
-        for request, places in run.requests
-    ]
+    requests = [[each.request_id, sorted(each.subject_ids), sorted(each.addresses)] for each in run.requests]
     content = json.dumps({"people": [person.to_json() for person in run.people], "requests": requests})
     nonce = os.urandom(NONCE_BYTES)
     sealed = AESGCM(derive_key(lake, LABEL)).encrypt(nonce, content.encode(), run.run_id.encode())
@@ -129,8 +124,8 @@ def _seal(lake: Lake, run: Run) -> str:
 def _read(lake: Lake, row: Mapping[str, Any]) -> Run:
     content = _unseal(lake, row)
     requests = tuple(
-        (ErasureRequest(request_id, frozenset(subjects), frozenset(addresses)), tuple(places))
-        for request_id, subjects, addresses, places in content["requests"]
+        ErasureRequest(request_id, frozenset(subjects), frozenset(addresses))
+        for request_id, subjects, addresses in content["requests"]
     )
     people = tuple(Person.from_json(text) for text in content["people"])
     return Run(row[C.RUN_ID], row[C.STATE], row[C.STARTED_AT], people, requests, json.loads(row[C.RESULTS]))

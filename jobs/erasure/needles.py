@@ -79,5 +79,3 @@ def _list_pair_digests(people: Collection[Person]) -> Iterator[str]:
             yield profile.digest_text(profile.normalise_text(address))
         except InvalidAddressError:
             continue
-
-

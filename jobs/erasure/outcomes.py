@@ -32,25 +32,25 @@ class Outcome:
 
     Attributes:
         state: ``erased``; ``partly`` or ``held``, where holds keep some or all of it; ``unknown`` where nothing of the
-            person was there.
-        reason: what a hold rests on, as the person is told; none where nothing is held.
+            person was known.
+        reason: what the holds rest on, as the person is told; none where nothing is held.
+        run_id: the run that served it, whose certificate tells; none where everything is held.
     """
 
     request_id: str
     state: str
     reason: str | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """A finished run.
+    """What became of a batch.
 
     Attributes:
-        run_id: its name in the ledger, by which ``sophilux retention verify`` finds its certificate.
-        outcomes: one per request.
-        certificate: the signed document.
+        outcomes: one per request, in the order they were given.
+        certificates: the signed documents of the runs that served them; none where holds keep everything.
     """
 
-    run_id: str
     outcomes: tuple[Outcome, ...]
-    certificate: Mapping[str, Any] = field(repr=False)
+    certificates: tuple[Mapping[str, Any], ...] = field(repr=False)

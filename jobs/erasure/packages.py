@@ -87,7 +87,7 @@ def _judge(report: SearchReport) -> str | None:
 def _withdraw(lake: Lake, partner: str, folder: str, reason: str, keeper: Keeper, at: datetime) -> Withdrawn:
     package = f"{partner}/{folder}"
     is_package = DAY.fullmatch(folder) is not None
-    if is_package and keeper.holds_of_package(date.fromisoformat(folder)):
+    if is_package and keeper.holds_of_package(f"{EXPORTS}/{package}", date.fromisoformat(folder)):
         return Withdrawn(package, reason, is_held=True)
     # The register first: a run that dies in between finds the files again.
     if is_package:

@@ -203,5 +203,3 @@ def _keep_whole(letters: NDArray[np.uint8], starts: Positions, length: int) -> P
     begins = starts[starts + length < len(letters)]
     ends = begins + length
     return begins[(letters[ends - 1] >= FIRST_OF_SEVERAL) | ~IS_WORD[letters[ends]]]
-
-

@@ -16,6 +16,10 @@ from jobs.lake import storage
 MARK: Final = ".forgotten"
 
 
+_own_marks: set[bytes] = set()
+"""Of this process, which knows what it removes."""
+
+
 class Fence:
     """Versions that must not change.
 
@@ -57,7 +61,8 @@ def retry_when_forgotten(home: str, fence: Fence) -> Iterator[None]:
     except CommitConflictError:
         raise
     except Exception as error:
-        if read_mark(home) == before and not fence.has_moved():
+        mark = read_mark(home)
+        if mark in (before, *_own_marks) and not fence.has_moved():
             raise
         message = "People were erased while the step ran; run it again."
         raise CommitConflictError(message) from error
@@ -67,7 +72,13 @@ def mark_forgotten(home: str) -> None:
     """Note that old files are about to be removed."""
     system, path = storage.filesystem(storage.join(home, MARK))
     with system.open_output_stream(path) as stream:
-        stream.write(secrets.token_hex(8).encode())
+        stream.write(_draw_mark())
+
+
+def _draw_mark() -> bytes:
+    mark = secrets.token_hex(8).encode()
+    _own_marks.add(mark)
+    return mark
 
 
 def read_mark(home: str) -> bytes:

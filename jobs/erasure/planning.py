@@ -1,0 +1,66 @@
+"""Who is behind a batch of requests, and what holds keep of them; changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN, ErasureRequest
+from jobs.erasure.tables import count_left
+from jobs.lake import Lake
+from jobs.people.addresses import normalise
+from jobs.people.finding import find_people
+from jobs.people.held_rows import Keeper
+from jobs.people.holds import SUBJECT, Hold
+from jobs.people.person import Person
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A person to be erased, and what becomes of them: the state of their requests, and the reason to tell."""
+
+    person: Person
+    state: str
+    reason: str | None = None
+
+
+def judge_people(lake: Lake, requests: Sequence[ErasureRequest], keeper: Keeper) -> list[Judged]:
+    """Everybody who is asked for, each once.
+
+    Raises:
+        UsageError: somebody cannot be told from others with certainty.
+    """
+    subjects = sorted({subject for request in requests for subject in request.subject_ids})
+    addresses = sorted({address for request in requests for address in request.addresses})
+    people = find_people(lake, subject_ids=subjects, addresses=addresses)
+    return [_judge(lake, person, keeper) for person in people]
+
+
+def match_requests(
+    requests: Sequence[ErasureRequest], people: Sequence[Person]
+) -> list[tuple[ErasureRequest, tuple[int, ...]]]:
+    """Each request with the places of its people."""
+    return [
+        (request, tuple(place for place, person in enumerate(people) if _is_about(request, person)))
+        for request in requests
+    ]
+
+
+def _is_about(request: ErasureRequest, person: Person) -> bool:
+    return bool(person.subject_ids & request.subject_ids) or any(
+        normalise(address) in person.addresses for address in request.addresses
+    )
+
+
+def _judge(lake: Lake, person: Person, keeper: Keeper) -> Judged:
+    """A hold on a person keeps everything of them; one on orders or a period only what it names."""
+    own = [hold for hold in keeper.holds if hold.scope == SUBJECT and hold.subject_ids & person.subject_ids]
+    if own:
+        return Judged(person, HELD, _name(own))
+    others = [hold for hold in keeper.holds if hold.scope != SUBJECT]
+    if others and count_left(lake, [person], Keeper(lake, others), ())[1]:
+        keeping = [hold for hold in others if count_left(lake, [person], Keeper(lake, [hold]), ())[1]]
+        return Judged(person, PARTLY, _name(keeping))
+    return Judged(person, ERASED if person.is_known else UNKNOWN)
+
+
+def _name(holds: Sequence[Hold]) -> str:
+    return "; ".join(hold.describe() for hold in holds)
