@@ -14,6 +14,7 @@ from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts.abuse import BURST
 from jobs.privacy.masks import mask_text
+from jobs.requests.closed_accounts import CLOSED_ACCOUNT
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
 from jobs.samples.impressions import PlantedImpressions, write_impressions
@@ -134,6 +135,7 @@ def _find_in_tables(lake: Lake, planted: Planted) -> list[Finding]:
         ("parcels", "lake.parcels", planted.parcels, None),
         ("parcel events", "lake.parcel_events", planted.parcel_events, None),
         ("products", "lake.products", planted.products, None),
+        ("closed accounts that ask for erasure", "ledger.requests", planted.closed, F.col(C.SOURCE) == CLOSED_ACCOUNT),
     ]
     return [
         Finding(what, table, expected, lake.count(table) if rows is None else _count(lake.read(table), rows))
