@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import psutil
@@ -60,8 +61,33 @@ class LiveAirflow:
     def get(self, path: str) -> dict:
         return self._call(path)
 
-    def trigger(self, dag_id: str, day: date) -> None:
-        self._call(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "partition_key": str(day)})
+    def trigger(self, dag_id: str, day: date) -> str:
+        body = {"logical_date": None, "partition_key": str(day)}
+        return self._call(f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+
+    def approve(self, dag_id: str, run_id: str, task_id: str, seconds: float) -> str:
+        """Say yes for a person, once the task asks; returns what the person is shown."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/-1/hitlDetails"
+        shown: list[str] = []
+
+        def asked() -> bool:
+            with suppress(HTTPError):
+                shown[:] = [self.get(path)["body"]]
+            return bool(shown)
+
+        self._wait(asked, seconds, f"{task_id} to ask")
+        self._call(path, {"chosen_options": ["Approve"], "params_input": {}}, "PATCH")
+        return shown[0]
+
+    def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> None:
+        states: list[str] = []
+
+        def ended() -> bool:
+            states[:] = [self.get(f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"]]
+            return states[0] in ("success", "failed")
+
+        self._wait(ended, seconds, f"{dag_id} {run_id}")
+        assert states[0] == "success", f"{dag_id} {states[0]}:\n{self.tail()}"
 
     def wait_for_dags(self, dag_ids: set[str], seconds: float) -> None:
         def found() -> bool:
@@ -97,12 +123,14 @@ class LiveAirflow:
             assert time.monotonic() < end, f"waited {seconds} s for {what}:\n{self.tail()}"
             time.sleep(1)
 
-    def _call(self, path: str, body: dict | None = None) -> dict:
+    def _call(self, path: str, body: dict | None = None, method: str | None = None) -> dict:
         if not self._token and path != "/auth/token":
             self._token = self._call("/auth/token")["access_token"]
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.url + path, data=data, headers=headers), timeout=60 if body else 10) as answer:
+        with urlopen(
+            Request(self.url + path, data=data, headers=headers, method=method), timeout=60 if body else 10
+        ) as answer:
             return json.load(answer)
 
 

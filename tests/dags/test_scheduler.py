@@ -6,6 +6,7 @@ forward only, so an older day would then be refused.
 
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,26 +23,25 @@ FILLED = ("lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.
           "marts.recently_viewed", "ledger.exports", "ledger.step_runs")  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def yesterday():
     return datetime.now(UTC).date() - timedelta(days=1)
 
 
-@pytest.fixture
-def shop(tmp_path, yesterday):
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, yesterday):
     from jobs.samples.generated import write_shop
 
-    settings = Settings(home=str(tmp_path / "lake"))
+    settings = Settings(home=str(tmp_path_factory.mktemp("live") / "lake"))
     write_shop(settings, first_day=yesterday, days=1, customers=60, events=1_500)
     return settings
 
 
-@pytest.fixture
-def airflow(tmp_path, shop):
-    home = tmp_path / "airflow"
-    home.mkdir()
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory, shop):
+    home = tmp_path_factory.mktemp("airflow")
     environment = {**os.environ, **airflow_environment(home), "SOPHILUX_HOME": shop.home}
-    with LiveAirflow(environment, tmp_path / "airflow.log") as running:
+    with LiveAirflow(environment, home / "airflow.log") as running:
         yield running
 
 
@@ -56,3 +56,19 @@ def test_pulls_of_a_day_start_marts_and_exports_of_that_day(airflow, shop, yeste
         assert run["run_type"] == "asset_triggered"
     lake = Lake.open(shop)
     assert {table: lake.count(table) > 0 for table in FILLED} == dict.fromkeys(FILLED, True)
+
+
+def test_a_large_plan_waits_for_a_person_and_is_applied_as_it_was_shown(airflow, shop):
+    package = Path(shop.home, "exports", "adnet", "2020-01-01")
+    package.mkdir(parents=True)
+    (package / "manifest.json").write_text('{"files": {"additions-0000.parquet": {"rows": 100000}}}')
+    airflow.wait_for_dags({"enforce_retention"}, seconds=90)
+    run_id = airflow.trigger("enforce_retention", datetime.now(UTC).date())
+    shown = airflow.approve("enforce_retention", run_id, "approve_plan", seconds=150)
+    assert "| exports.additions | 100,000 |" in shown
+    assert package.exists()
+    airflow.wait_for_run("enforce_retention", run_id, seconds=150)
+    assert not package.exists()
+    (entry,) = [row for row in Lake.open(shop).read_records("ledger.retention_plans") if row["rows"] == 100_000]
+    assert entry["state"] == "applied"
+    assert entry["approved_by"].startswith("airflow: ")
