@@ -167,11 +167,12 @@ def run(lake: Lake, days: Days) -> StepReport:
 def find_due(lake: Lake, days: Days, terms: ChartTerms) -> dict[Period, str]:
     """Periods to release, with the reason where it is not the first time."""
     ending = dict.fromkeys(find_ending(days, terms.windows), RUN_AGAIN)
+    exact, published = lake.read(EXACT), lake.read(TABLE)  # First, because columns need a session.
     recent = F.col(C.PERIOD_END).between(days.first - LOOK_BACK, days.last) & F.col(C.PERIOD).isin(*RESTATED)
     is_late = F.contains(C.RESTATED_WHY, F.lit(LATE_ORDERS))
     key = (C.PERIOD, C.PERIOD_START)
-    changed = lake.read(EXACT).where(recent & is_late).groupBy(*key).agg(F.max(C.RESTATED_AT).alias(C.RESTATED_AT))
-    told = lake.read(TABLE).where(recent).groupBy(*key).agg(F.max(C.RELEASED_AT).alias(C.RELEASED_AT))
+    changed = exact.where(recent & is_late).groupBy(*key).agg(F.max(C.RESTATED_AT).alias(C.RESTATED_AT))
+    told = published.where(recent).groupBy(*key).agg(F.max(C.RELEASED_AT).alias(C.RELEASED_AT))
     both = changed.join(told, list(key), how="inner").where(F.col(C.RESTATED_AT) > F.col(C.RELEASED_AT)).collect()
     late = {period_from(row[C.PERIOD], row[C.PERIOD_START]): LATE_ORDERS for row in both}
     return {**{period: why for period, why in late.items() if period.kind in terms.windows}, **ending}
