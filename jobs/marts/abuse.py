@@ -4,9 +4,10 @@ Rules, all of them per day of sale:
     * *too many orders*: a person who placed more than ``MOST_ORDERS`` orders; none of the day's counts.
     * *orders too fast*: a person who placed ``FAST_ORDERS`` orders within ``FAST_SECONDS``; none of the day's counts.
     * *flagged clicks*: a person whose clicks of the day were flagged as those of a bot; none of the day's counts.
-    * *burst of buyers*: a product that ``BURST_PEOPLE`` people or more, and at least half of its buyers of the day,
-      bought within one hour (or within one that begins at half past): none of these purchases counts. A product that
-      sells all day long has no such hour; one that a ring of accounts pushes has.
+    * *burst of buyers*: a product that ``BURST_PEOPLE`` known people or more, and at least half of its known buyers of
+      the day, bought within one hour (or within one that begins at half past): none of these purchases counts. What
+      sells all day long has no such hour; what a ring of accounts pushes has. Orders of nobody known are no sign of a
+      ring: a shop books them in batches.
 
 What is left of a person counts with at most ``MOST_UNITS`` units per product and period.
 """
@@ -32,6 +33,7 @@ BURST: Final = "burst of buyers"
 RULES: Final = (TOO_MANY, TOO_FAST, FLAGGED, BURST)
 CONTRIBUTOR: Final = "_contributor"
 """A person, or an order of somebody unknown, as a 64-bit hash."""
+IS_KNOWN: Final = "_is_known"
 _SECOND, _FAST, _ORDERS, _FLAG, _BURST = "_second", "_fast", "_orders", "_flag", "_burst"
 _GRID, _SLOT, _PEOPLE, _ALL = "_grid", "_slot", "_people", "_all"
 
@@ -60,11 +62,11 @@ def find_bursts(purchases: "DataFrame") -> "DataFrame":
     """Purchases that are part of a burst: ``day``, ``product_id``, ``_contributor``, ``_burst``, one row each.
 
     Args:
-        purchases: with ``day``, ``product_id``, ``_contributor`` and ``ordered_at``.
+        purchases: with ``day``, ``product_id``, ``_contributor``, ``_is_known`` and ``ordered_at``.
     """
     keys = (C.DAY, C.PRODUCT_ID)
     second = F.min(F.unix_timestamp(C.ORDERED_AT)).alias(_SECOND)
-    firsts = purchases.groupBy(*keys, CONTRIBUTOR).agg(second)
+    firsts = purchases.where(IS_KNOWN).groupBy(*keys, CONTRIBUTOR).agg(second)
     days = firsts.groupBy(*keys).agg(F.count(F.lit(1)).alias(_ALL)).where(F.col(_ALL) >= BURST_PEOPLE)
     busy = firsts.join(days, list(keys), how="inner").withColumn(_GRID, F.explode(F.array(F.lit(0), F.lit(HOUR // 2))))
     slotted = busy.withColumn(_SLOT, F.floor((F.col(_SECOND) + F.col(_GRID)) / HOUR))

@@ -10,7 +10,8 @@ docs/privacy-numbers.md. The exact numbers stay in ``marts.bestsellers_exact``; 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -134,34 +135,34 @@ def run(lake: Lake, days: Days) -> StepReport:
     catalogue = products.count()
     if not (due and catalogue):
         return StepReport(rows_in=0, rows_out=0, warnings=[f"{TABLE}: there is no product to publish for {days}."])
-    periods = sorted(due)
-    ranges = list_days(periods, with_previous=False)
-    key = order_key(open_keyring(lake.settings), TABLE, None)
-    with read_movements(lake, ranges) as movements:
-        ordered = order_movements(movements.frame, products, key=key)
-        calendar = build_calendar(lake.session, periods, with_previous=False)
-        limits = tabulate_limits(lake.session, periods, terms)
-        bounded = bound_contributions(ordered, calendar, limits, terms=terms)
-        with lake.scratch(count_cells(bounded)) as cells:
-            releases = make_releases(digest_cells(cells.frame, periods), terms)
-            at = datetime.now(UTC)
-            outcomes = charge_all(
-                lake,
-                [releases[period] for period in periods],
-                holds=_list_held(lake, periods).__contains__,
-                at=at,
-                planned=lambda epoch: list_planned(terms, epoch),
-            )
-            paid = {p: o for p in periods if not isinstance(o := outcomes[p.id], BudgetError)}
-            fresh = [period for period, charge in paid.items() if not charge.is_standing]
-            accounts = _open_accounts(lake, {p: paid[p].release_id for p in fresh}, due, budgets, at)
-            rows = _publish(lake, cells.frame, accounts, terms, catalogue) if accounts else 0
+    periods, epochs = sorted(due), lambda epoch: list_planned(terms, epoch)
+    with _count(lake, periods, products, terms) as cells:
+        releases = make_releases(digest_cells(cells, periods), terms)
+        held, at, listed = _list_held(lake, periods), datetime.now(UTC), [releases[period] for period in periods]
+        outcomes = charge_all(lake, listed, holds=held.__contains__, at=at, planned=epochs)
+        paid = {period: o for period in periods if not isinstance(o := outcomes[period.id], BudgetError)}
+        fresh = {period: charge.release_id for period, charge in paid.items() if not charge.is_standing}
+        accounts = _open_accounts(lake, fresh, due, budgets, at)
+        rows = _publish(lake, cells, accounts, terms, catalogue) if accounts else 0
     mark_all_published(lake, {c.release_id: releases[p] for p, c in paid.items()}, at=datetime.now(UTC))
-    refused = {p: str(o) for p in periods if isinstance(o := outcomes[p.id], BudgetError)}
+    refused = {period: str(o) for period in periods if isinstance(o := outcomes[period.id], BudgetError)}
     if own := [text for period, text in refused.items() if period.last in days]:
         raise BudgetError(" ".join(own))
-    counted = sum(lake.count(ORDER_LINES, days=part) for part in ranges)
+    counted = sum(lake.count(ORDER_LINES, days=part) for part in list_days(periods, with_previous=False))
     return StepReport(rows_in=counted, rows_out=rows, warnings=list(refused.values()))
+
+
+@contextmanager
+def _count(lake: Lake, periods: Sequence[Period], products: "DataFrame", terms: ChartTerms) -> "Iterator[DataFrame]":
+    """Exact counts of bounded contributions, computed once."""
+    key = order_key(open_keyring(lake.settings), TABLE, None)
+    calendar = build_calendar(lake.session, periods, with_previous=False)
+    limits = tabulate_limits(lake.session, periods, terms)
+    with read_movements(lake, list_days(periods, with_previous=False)) as movements:
+        ordered = order_movements(movements.frame, products, key=key)
+        bounded = bound_contributions(ordered, calendar, limits, terms=terms)
+        with lake.scratch(count_cells(bounded)) as cells:
+            yield cells.frame
 
 
 def find_due(lake: Lake, days: Days, terms: ChartTerms) -> dict[Period, str]:

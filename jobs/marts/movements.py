@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from jobs.conform.currencies import CENTS, add_cents, check_rates, read_rates
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
-from jobs.marts.abuse import CONTRIBUTOR, count_excluded, find_bursts, find_suspects, judge
+from jobs.marts.abuse import CONTRIBUTOR, IS_KNOWN, count_excluded, find_bursts, find_suspects, judge
 from jobs.marts.attribution import PERSON, name_people
 from jobs.marts.purchases import drop_cancelled, keep_merchandise, keep_sales
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 ORDER_LINES, ORDERS, RETURNS, PRODUCTS = "lake.order_lines", "lake.orders", "lake.returns", "lake.products"
 SUBJECTS, SESSIONS = "lake.subjects", "lake.sessions"
 BOUGHT: Final = "_bought"
-IS_KNOWN: Final = "_is_known"
 _BY_COUNTRY, _BY_CURRENCY = "_by_country", "_by_currency"
 
 

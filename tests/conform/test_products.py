@@ -18,12 +18,14 @@ def test_takes_the_top_level_of_the_path_as_category(lake):
         product("P1", category_path=" /Home / Mugs/ "),
         product("P2", category_path=None),
         product("P3", category_path=" // "),
+        product("P4", category_path="Home/Kitchen/Home/Kitchen/Mugs"),
     )
     products.run(lake, DAYS)
     assert rows(lake, "lake.products", "product_id", "category", "category_path") == [
         {"product_id": "P1", "category": "Home", "category_path": "Home/Mugs"},
         {"product_id": "P2", "category": "Uncategorised", "category_path": "Uncategorised"},
         {"product_id": "P3", "category": "Uncategorised", "category_path": "Uncategorised"},
+        {"product_id": "P4", "category": "Home", "category_path": "Home/Kitchen/Mugs"},
     ]
 
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import pytest
 
+from jobs.errors import ContractError
 from jobs.lake import Days
 from jobs.marts import bestsellers_exact
 from tests.marts.tables import DAY, comeback, fill, line, order, product
@@ -167,3 +168,103 @@ def test_no_sales_is_an_empty_table_and_a_warning(lake):
     assert report.rows_out == 0
     assert "no sales" in report.warnings[0]
     assert lake.count("marts.bestsellers_exact") == 0
+
+
+def editions(lake, period_id="2024-01-03"):
+    rows = lake.read("marts.bestsellers_exact").where(f"period_id = '{period_id}' and scope = 'overall'").collect()
+    return {(row.revision, row.restated_why) for row in rows}
+
+
+def test_every_level_of_the_tree_has_its_charts(lake, shop):
+    deep = product("a") | {"category_path": "Home/Kitchen/Mugs"}
+    shop([line("o1", "a", 3), line("o2", "b", 5)], products=[deep, product("b") | {"category_path": "Home/Kitchen"}])
+    assert chart(lake, "2024-01-03", "category", "Home") == [("b", 5), ("a", 3)]
+    assert chart(lake, "2024-01-03", "category", "Home/Kitchen") == [("b", 5), ("a", 3)]
+    assert chart(lake, "2024-01-03", "category", "Home/Kitchen/Mugs") == [("a", 3)]
+    rows = lake.read("marts.bestsellers_exact").where("scope = 'category' and period = 'day'").collect()
+    assert {(row.scope_value, row.level) for row in rows} == {
+        ("Home", 1),
+        ("Home/Kitchen", 2),
+        ("Home/Kitchen/Mugs", 3),
+    }
+
+
+def test_trailing_days_end_with_the_day_and_a_year_with_its_last(lake, shop):
+    days = [DAY - timedelta(30), DAY - timedelta(29), DAY - timedelta(7), DAY - timedelta(6), DAY]
+    shop([line(f"o{n}", "a", 10**n, day=day) for n, day in enumerate(days[:2])], days=Days.single(date(2023, 12, 31)))
+    assert chart(lake, "2023") == [("a", 11)]
+    shop([line(f"o{n}", "a", 2**n, day=day) for n, day in enumerate(days)])
+    assert chart(lake, "2024-01-03-30d") == [("a", 30)]
+    assert chart(lake, "2024-01-03-7d") == [("a", 24)]
+    assert chart(lake, "2024") == []
+
+
+def test_one_account_that_buys_a_million_counts_as_a_hundred(lake, shop):
+    shop(
+        [
+            line("o1", "a", 1_000_000, price="2.00", subject="x"),
+            *(line(f"p{n}", "b", 60, subject=f"s{n}") for n in "12"),
+        ]
+    )
+    assert chart(lake, "2024-01-03") == [("b", 120), ("a", 100)]
+    assert place(lake, "2024-01-03", "a").revenue == Decimal("200.00")
+
+
+def test_test_orders_do_not_count(lake, shop):
+    shop([line("o1", "a", 9), line("o2", "b")], orders=[order("o1") | {"is_test": True}])
+    assert chart(lake, "2024-01-03") == [("b", 1)]
+
+
+def test_revenue_is_in_the_reporting_currency(lake, shop):
+    fill(lake, "lake.exchange_rates", [
+        {"currency": "USD", "valid_from": DAY, "rate": Decimal("0.9"), "reporting_currency": "EUR"}
+    ])  # fmt: skip
+    shop([line("o1", "a", 2, price="10.00"), line("o2", "a", price="1.00")], orders=[order("o1") | {"currency": "USD"}])
+    found = place(lake, "2024-01-03", "a")
+    assert (found.revenue, found.currency) == (Decimal("19.00"), "EUR")
+
+
+def test_a_currency_without_a_rate_leaves_the_last_good_chart(lake, shop):
+    shop([line("o1", "a", 2)])
+    with pytest.raises(ContractError, match="no rate to EUR for XAU on 2024-01-03"):
+        shop([line("o1", "a", 2), line("o2", "a")], orders=[order("o2") | {"currency": "XAU"}])
+    assert chart(lake, "2024-01-03") == [("a", 2)]
+
+
+def test_a_product_without_a_name_is_called_by_its_number(lake, shop):
+    shop([line("o1", "a")], products=[product("a") | {"name": None}])
+    assert place(lake, "2024-01-03", "a").product_name == "a"
+
+
+def test_a_change_after_the_end_of_a_period_is_a_restatement_with_its_reason(lake, shop):
+    lines = [line(f"o{n}", "a", subject=f"s{n}") for n in range(3)]
+    shop(lines, days=Days.single(DAY))
+    assert editions(lake) == {(1, None)}
+    assert editions(lake, "2024-01") == {(0, None)}
+    shop([*lines, line("late", "a", subject="x")], days=Days.single(NEXT))
+    assert editions(lake) == {(1, None)}, "nothing of the day was pulled again"
+    late = [*lines, line("late", "a", subject="x") | {"pull_day": NEXT}]
+    shop(late, days=Days.single(NEXT))
+    assert editions(lake) == {(2, "late orders")}
+    shop(late, [comeback("a", day=NEXT, sale_day=DAY, order_id="o0")], days=Days.single(NEXT))
+    assert editions(lake) == {(3, "returns")}
+    assert editions(lake, "2024-01") == {(0, None)}
+
+
+def test_the_same_numbers_again_are_no_restatement(lake, shop):
+    lines = [line("o1", "a", subject="x")]
+    shop(lines)
+    before = sorted(lake.read("marts.bestsellers_exact").collect())
+    shop(lines)
+    assert sorted(lake.read("marts.bestsellers_exact").collect()) == before
+
+
+def test_weeks_on_the_chart_count_earlier_weeks_and_this_one(lake, shop):
+    weeks = [DAY + timedelta(7 * n) for n in (0, 1, 3)]
+    lines = [line(f"o{n}", "a", day=day) for n, day in enumerate(weeks)]
+    for day in weeks:
+        shop(lines, days=Days.single(day))
+    last = place(lake, "2024-W04", "a")
+    assert (last.weeks_on_chart, last.is_new_entry, last.previous_rank) == (3, True, None)
+    assert place(lake, "2024-W02", "a").weeks_on_chart == 2
+    assert place(lake, "2024-01-24", "a").weeks_on_chart == 3

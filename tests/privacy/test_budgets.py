@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from jobs.errors import BudgetError, UsageError
 from jobs.lake import Lake
-from jobs.privacy.allowances import load_budgets
-from jobs.privacy.budgets import CHARGES, Release, charge, mark_published, read_spending
+from jobs.privacy.allowances import DEFAULT_FILE, load_budgets
+from jobs.privacy.budgets import CHARGES, Release, charge, charge_all, mark_all_published, mark_published, read_spending
 from jobs.settings import load_settings
 
 NOW = datetime(2024, 4, 1, tzinfo=UTC)
+CHARTS = DEFAULT_FILE.read_text()
 BUDGETS = "delta: 1.0e-6\ndatasets:\n  purchases: {period: month, rho: 0.5}\n"
 
 
@@ -130,6 +131,39 @@ def test_the_ledger_does_not_hold_the_numbers(lake):
     assert "secret" not in json.dumps(lake.read_records(CHARGES), default=str)
 
 
+def test_releases_are_charged_in_order_and_each_is_refused_alone(lake):
+    releases = [march(name="a", rho=0.3), march(name="b", rho=0.3), march(name="c", rho=0.2)]
+    outcomes = charge_all(lake, releases, holds=lambda _: False, at=NOW)
+    assert [isinstance(outcomes[name], BudgetError) for name in "abc"] == [False, True, False]
+    assert spent(lake) == {"2024-03": 0.5}
+    assert charge_all(lake, releases[::2], holds=lambda _: False, at=NOW) == {n: outcomes[n] for n in "ac"}
+
+
+def test_a_restatement_leaves_what_first_releases_need(lake):
+    def again(rho):
+        release = march(str(rho).encode(), name="day", rho=rho)
+        return charge_all(lake, [release], holds=lambda _: False, at=NOW, planned=lambda _: {"day": 0.1, "month": 0.25})
+
+    assert not isinstance(again(0.1)["day"], BudgetError)
+    refusal = str(again(0.2)["day"])
+    assert "requested rho 0.2" in refusal
+    assert "spent 0.1, remaining 0.4 of 0.5 (of which 0.25 is kept for first releases still to come)" in refusal
+    assert not isinstance(again(0.15)["day"], BudgetError)
+    month = march(name="month", rho=0.25)
+    assert not isinstance(charge_all(lake, [month], holds=lambda _: False, at=NOW)["month"], BudgetError)
+
+
+def test_many_releases_are_marked_at_once_and_only_once(lake):
+    releases = {name: march(name=name, rho=0.1) for name in "ab"}
+    paid = charge_all(lake, list(releases.values()), holds=lambda _: False, at=NOW)
+    for _ in range(2):
+        mark_all_published(lake, {paid[name].release_id: release for name, release in releases.items()}, at=NOW)
+    assert [row["event"] for row in lake.read_records(CHARGES)].count("published") == 2
+    ids = {paid[name].release_id for name in "ab"}
+    again = charge_all(lake, list(releases.values()), holds=ids.__contains__, at=NOW)
+    assert all(charge.is_standing for charge in again.values())
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rhos=st.lists(st.floats(0.01, 0.3), min_size=1, max_size=6))
 def test_no_sequence_of_releases_overspends(lake, rhos):
@@ -149,6 +183,10 @@ def test_no_sequence_of_releases_overspends(lake, rhos):
         ("delta: 1.0e-6\ndatasets: {a: {period: month, rho: 1, spent: 0}}", "spent"),
         ("delta: [", "cannot be read"),
         ("just text", "object"),
+        (CHARTS.replace("buyers: 0.65", "buyers: 0.6"), "the shares of overall and country make 0.95"),
+        (CHARTS.replace("products: 20", "products: 0"), "products"),
+        (CHARTS.replace("rho: 0.08", "rho: cheap"), "cheap"),
+        (CHARTS.replace("trailing7", "fortnight"), "fortnight"),
     ],
 )
 def test_a_wrong_budgets_file_is_told_in_one_line(tmp_path, text, told):
@@ -165,3 +203,8 @@ def test_a_data_set_without_budget_releases_nothing(lake):
 
 def test_what_comes_with_the_program_is_a_budgets_file():
     assert load_budgets(None).allowance("purchases").rho == 0.6
+
+
+def test_a_file_that_is_silent_about_charts_takes_the_terms_of_the_program(tmp_path):
+    (tmp_path / "old.yaml").write_text(BUDGETS)
+    assert load_budgets(tmp_path / "old.yaml").charts == load_budgets(None).charts

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.privacy.noise import add_noise, find_epsilon, find_interval, find_scale, find_threshold
+from jobs.privacy.noise import (
+    add_noise,
+    check_cost,
+    draw_noise,
+    find_epsilon,
+    find_interval,
+    find_scale,
+    find_threshold,
+)
 
 
 def test_noise_has_the_scale_that_was_paid_for():
@@ -51,3 +59,21 @@ def test_a_group_of_one_person_passes_the_threshold_as_rarely_as_stated():
 def test_costs_that_are_no_numbers_above_zero_are_refused(rho, sensitivity):
     with pytest.raises(ValueError, match="above 0"):
         find_scale(rho=rho, sensitivity=sensitivity)
+
+
+def test_noise_is_drawn_where_the_rows_are_and_small_counts_are_left_out(engine):
+    rows = [(n, 100, 100, 7, 2.0, 8.0, 100) for n in range(4_000)]
+    names = "place int, first bigint, second bigint, other int, scale double, wide double, cutoff bigint"
+    frame = engine.session.createDataFrame(rows, names)
+    noisy = draw_noise(frame, {"first": "scale", "second": "wide"}, above="cutoff").toPandas()
+    assert list(noisy.columns) == frame.columns
+    assert 0.45 < len(noisy) / 4_000 < 0.7
+    assert noisy["first"].min() == 100
+    assert noisy["second"].std() == pytest.approx(8.0, rel=0.15)
+    assert set(noisy["other"]) == {7}
+
+
+def test_noise_that_costs_more_than_was_asked_for_is_refused():
+    assert check_cost(rho=0.5, sensitivity=1.0) == find_scale(rho=0.5, sensitivity=1.0)
+    with pytest.raises(ValueError, match="above 0"):
+        check_cost(rho=0.0, sensitivity=1.0)
