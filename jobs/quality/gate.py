@@ -6,6 +6,7 @@ public; for tables about people there are counts and nothing else.
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +31,10 @@ PROBLEM_LENGTH = 200
 COUNTED = {
     "expect_table_row_count_to_be_between": "rows",
     "expect_column_unique_value_count_to_be_between": "distinct values",
+    "unexpected_rows_expectation": "rows that break it",
 }
+QUERY = "unexpected_rows_query"
+NAMED_TABLE = re.compile(r"\{([a-z]+\.\w+)\}")
 SAFE_EXCEPTIONS = ("AnalysisException",)
 
 
@@ -54,7 +58,7 @@ def gate(lake: Lake, table: str, *, folder: Path = EXPECTATIONS_FOLDER) -> "Call
     suite = read_suite(contract, folder)
 
     def check_staged(rows: "DataFrame", staged: Staged) -> None:
-        result = run_suite(rows, suite, contract, row_count=staged.rows, staged=True)
+        result = run_suite(rows, name_tables(lake, suite), contract, row_count=staged.rows, staged=True)
         location = _report(lake, contract, result, folder)
         if result.blocking:
             raise GateError(describe_block(result, location))
@@ -71,7 +75,8 @@ def check_table(lake: Lake, table: str, *, folder: Path = EXPECTATIONS_FOLDER) -
     """
     contract = lake.contracts[table]
     suite = read_suite(contract, folder)
-    result = run_suite(lake.read(table), suite, contract, row_count=lake.count(table), staged=False)
+    rows, count = lake.read(table), lake.count(table)
+    result = run_suite(rows, name_tables(lake, suite), contract, row_count=count, staged=False)
     _report(lake, contract, result, folder)
     return result
 
@@ -92,6 +97,27 @@ def run_suite(rows: "DataFrame", suite: Suite, contract: Contract, *, row_count:
     named = _add_keys(rows, suite, contract, checks)
     seconds = round(time.monotonic() - started, 3)
     return TableResult(contract.name, row_count, staged, datetime.now(UTC), seconds, tuple(named))
+
+
+def name_tables(lake: Lake, suite: Suite) -> Suite:
+    """The suite with views in place of the tables that its queries name in braces, such as ``{lake.products}``.
+
+    A query sees those tables as they are published; ``{batch}`` are the rows that are checked.
+
+    Raises:
+        UsageError: a query names what has no contract.
+    """
+
+    def place_view(match: re.Match[str]) -> str:
+        view = match[1].replace(".", "__")
+        lake.read(match[1]).createOrReplaceTempView(view)
+        return view
+
+    named = (
+        replace(e, kwargs={**e.kwargs, QUERY: NAMED_TABLE.sub(place_view, e.kwargs[QUERY])}) if QUERY in e.kwargs else e
+        for e in suite.expectations
+    )
+    return replace(suite, expectations=tuple(named))
 
 
 def describe_block(result: TableResult, location: str) -> str:
