@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     retention_max_share: float = Field(0.2, ge=0, le=1, description="Part of a table that a routine plan may delete.")
     retention_policy: Literal["routine", "ask"] = Field("routine", description="ask: a person approves every plan.")
     retention_plan_days: int = Field(7, ge=1, description="Days for which a plan may be applied.")
+    recommendations_file: str | None = Field(None, description="How products become neighbours; else our own numbers.")
     sources_root: str | None = None
 
     @field_validator("home")
@@ -117,6 +118,11 @@ class Settings(BaseSettings):
     def holidays(self) -> Path | None:
         """File of holidays; none knows weekends only."""
         return Path(self.holidays_file).expanduser() if self.holidays_file else None
+
+    @property
+    def recommendations(self) -> Path | None:
+        """File of the shop's own recipes for recommendations, where it has one."""
+        return Path(self.recommendations_file).expanduser() if self.recommendations_file else None
 
     @property
     def engine_memory(self) -> int:

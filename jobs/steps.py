@@ -128,7 +128,12 @@ FLOWS: tuple[Flow, ...] = (
                 ("lake.order_lines", "lake.orders", "lake.products"),
                 ("marts.also_bought",),
             ),
-            Step("marts.also_viewed", "Products viewed in one visit", ("lake.clicks",), ("marts.also_viewed",)),
+            Step(
+                "marts.also_viewed",
+                "Products viewed in one visit",
+                ("lake.clicks", "lake.products"),
+                ("marts.also_viewed",),
+            ),
             Step(
                 "marts.recommended_for_you",
                 "Recommendations per person",

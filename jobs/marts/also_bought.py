@@ -1,10 +1,13 @@
 """``marts.also_bought``: for each product the products most often bought in the same orders.
 
-An order counts with at most ``ORDER_CAP`` distinct products; of a larger one those with the smallest hash of order and
-product stay, a choice that favours no product. A pair weighs 1/size of its order, so that wholesale orders do not
-drown the others.
+A pair weighs 1/size of its order, so that wholesale orders do not drown the others, and recent orders more than old
+ones. Of an order with very many distinct products those with the smallest hash of order and product count, a choice
+that favours no product. Where the catalogue is small, ``completion`` says besides what a product adds to an order that
+holds others too; elsewhere it is null. :data:`jobs.marts.recipes.BOUGHT` has the numbers.
 """
 
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +17,10 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts import cooccurrence as co
+from jobs.marts.completion import COMPLETION, weigh_completions
+from jobs.marts.neighbours import OTHER, choose_categories, name_products, rank_neighbours
 from jobs.marts.purchases import keep_sales
+from jobs.marts.recipes import Recipe, load_recipes
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -22,11 +28,10 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-TABLE: Final = "marts.also_bought"
+NAME: Final = "also_bought"
+TABLE: Final = f"marts.{NAME}"
 ORDER_LINES: Final = "lake.order_lines"
 WINDOW_DAYS: Final = 365
-ORDER_CAP: Final = 100
-RECIPE: Final = co.Recipe(cap=ORDER_CAP, reach=ORDER_CAP, in_sequence=False, damping=0.1)
 
 
 def select_order_items(sales: "DataFrame") -> "DataFrame":
@@ -34,14 +39,45 @@ def select_order_items(sales: "DataFrame") -> "DataFrame":
     return sales.select(
         F.xxhash64(C.ORDER_ID).alias(co.BASKET),
         F.when(F.col(C.SUBJECT_ID).isNotNull(), F.xxhash64(C.SUBJECT_ID)).alias(co.PERSON),
+        C.DAY,
         C.PRODUCT_ID,
         F.xxhash64(C.ORDER_ID, C.PRODUCT_ID).alias(co.PLACE),
     )
 
 
-def build_also_bought(sales: "DataFrame", *, as_of: "date") -> "DataFrame":
-    """Neighbours of every product, in the contract's columns."""
-    neighbours = sales.transform(select_order_items).transform(co.rank_neighbours, RECIPE)
+def find_neighbours(
+    items: "DataFrame", recipe: Recipe, *, as_of: "date", categories: "DataFrame | None" = None
+) -> "DataFrame":
+    """Neighbours of every product of the orders, see :func:`jobs.marts.neighbours.rank_neighbours`.
+
+    Args:
+        items: of :func:`select_order_items`.
+        recipe: how pairs are weighed, scored and kept.
+        as_of: last day taken into account.
+        categories: of :func:`jobs.marts.neighbours.choose_categories`.
+    """
+    baskets = co.collect_baskets(items, recipe, as_of=as_of)
+    names = name_products(items, categories)
+    return rank_neighbours(co.pair_products(baskets, recipe), co.weigh_products(baskets), names, recipe)
+
+
+def complete_neighbours(neighbours: "DataFrame", items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
+    """The same rows with ``COMPLETION``, 0 where the regression finds that a pair adds nothing.
+
+    Long orders weigh more here than in the score (1/square root of their size), because the regression already tells
+    their products apart.
+    """
+    longer = replace(recipe, length_halves=1)
+    baskets = co.collect_baskets(items, longer, as_of=as_of)
+    pairs, weights = co.pair_products(baskets, longer), co.weigh_products(baskets)
+    added = weigh_completions(pairs, weights, regularisation=recipe.regularisation)
+    by_pair = added.withColumnsRenamed({co.A: co.ITEM, co.B: OTHER})
+    joined = neighbours.join(by_pair, [co.ITEM, OTHER], how="left")
+    return joined.withColumn(COMPLETION, F.coalesce(COMPLETION, F.lit(0.0)))
+
+
+def shape_also_bought(neighbours: "DataFrame", *, as_of: "date") -> "DataFrame":
+    """Neighbours in the contract's columns."""
     return neighbours.select(
         C.PRODUCT_ID,
         C.OTHER_PRODUCT_ID,
@@ -49,6 +85,7 @@ def build_also_bought(sales: "DataFrame", *, as_of: "date") -> "DataFrame":
         C.SCORE,
         F.col(co.BASKETS).alias(C.ORDERS),
         F.col(co.PEOPLE).alias(C.BUYERS),
+        F.col(COMPLETION).alias(C.COMPLETION),
         F.lit(as_of).alias(C.AS_OF),
     )
 
@@ -56,8 +93,25 @@ def build_also_bought(sales: "DataFrame", *, as_of: "date") -> "DataFrame":
 def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
-    orders = lake.read("lake.orders", days=window)
-    sales = lake.read(ORDER_LINES, days=window).transform(keep_sales, orders, lake.read("lake.products"))
-    staged = lake.replace(TABLE, build_also_bought(sales, as_of=days.last), gate=gate(lake, TABLE))
+    recipe = load_recipes(lake.settings.recommendations)[NAME]
+    orders, products = lake.read("lake.orders", days=window), lake.read("lake.products")
+    sales = lake.read(ORDER_LINES, days=window).transform(keep_sales, orders, products)
+    categories = choose_categories(products, recipe)
+    with ExitStack() as scratches:
+        items = scratches.enter_context(lake.scratch(select_order_items(sales))).frame
+        neighbours = find_neighbours(items, recipe, as_of=days.last, categories=categories)
+        if is_small(items, recipe):
+            completed = complete_neighbours(neighbours, items, recipe, as_of=days.last)
+        else:
+            completed = neighbours.withColumn(COMPLETION, F.lit(None).cast("double"))
+        rows = shape_also_bought(completed, as_of=days.last)
+        staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was bought by two people in {window}."]
     return StepReport(rows_in=lake.count(ORDER_LINES, days=window), rows_out=staged.rows, warnings=warnings)
+
+
+def is_small(items: "DataFrame", recipe: Recipe) -> bool:
+    """True where the catalogue of what was sold fits the regression; counts it."""
+    if not recipe.small_catalogue:
+        return False
+    return 0 < items.select(C.PRODUCT_ID).distinct().count() <= recipe.small_catalogue

@@ -1,7 +1,8 @@
 """``marts.also_viewed``: for each product the products most often looked at in the same visits.
 
-A visit counts once per pair, with its first ``VISIT_CAP`` distinct products; products near each other, and the later
-after the earlier one, count most. Flagged clicks do not count.
+A visit counts with its first distinct products; products near each other, and the later after the earlier one, count
+most, and recent visits more than old ones. Flagged clicks do not count. :data:`jobs.marts.recipes.VIEWED` has the
+numbers.
 """
 
 from datetime import timedelta
@@ -13,6 +14,8 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts import cooccurrence as co
+from jobs.marts.neighbours import choose_categories, name_products, rank_neighbours
+from jobs.marts.recipes import Recipe, load_recipes
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -20,12 +23,11 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-TABLE: Final = "marts.also_viewed"
+NAME: Final = "also_viewed"
+TABLE: Final = f"marts.{NAME}"
 CLICKS: Final = "lake.clicks"
 WINDOW_DAYS: Final = 30
-VISIT_CAP: Final = 50
 PRODUCT_ACTIONS: Final = ("view", "cart", "favourite", "buy")
-RECIPE: Final = co.Recipe(cap=VISIT_CAP, reach=20, in_sequence=True, own_quarters=3, other_quarters=1, damping=5.0)
 
 
 def select_visit_items(clicks: "DataFrame") -> "DataFrame":
@@ -35,14 +37,33 @@ def select_visit_items(clicks: "DataFrame") -> "DataFrame":
     return counted.select(
         F.xxhash64(C.SESSION_ID, C.SUBJECT_ID).alias(co.BASKET),
         F.xxhash64(C.SUBJECT_ID).alias(co.PERSON),
+        C.DAY,
         C.PRODUCT_ID,
         F.col(C.EVENT_TIME).alias(co.PLACE),
     )
 
 
-def build_also_viewed(clicks: "DataFrame", *, as_of: "date") -> "DataFrame":
+def find_neighbours(
+    items: "DataFrame", recipe: Recipe, *, as_of: "date", categories: "DataFrame | None" = None
+) -> "DataFrame":
+    """Neighbours of every product of the visits, see :func:`jobs.marts.neighbours.rank_neighbours`.
+
+    Args:
+        items: of :func:`select_visit_items`.
+        recipe: how pairs are weighed, scored and kept.
+        as_of: last day taken into account.
+        categories: of :func:`jobs.marts.neighbours.choose_categories`.
+    """
+    baskets = co.collect_baskets(items, recipe, as_of=as_of)
+    names = name_products(items, categories)
+    return rank_neighbours(co.pair_products(baskets, recipe), co.weigh_products(baskets), names, recipe)
+
+
+def build_also_viewed(
+    clicks: "DataFrame", recipe: Recipe, *, as_of: "date", categories: "DataFrame | None" = None
+) -> "DataFrame":
     """Neighbours of every product, in the contract's columns."""
-    neighbours = clicks.transform(select_visit_items).transform(co.rank_neighbours, RECIPE)
+    neighbours = find_neighbours(select_visit_items(clicks), recipe, as_of=as_of, categories=categories)
     return neighbours.select(
         C.PRODUCT_ID,
         C.OTHER_PRODUCT_ID,
@@ -57,7 +78,9 @@ def build_also_viewed(clicks: "DataFrame", *, as_of: "date") -> "DataFrame":
 def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
-    rows = build_also_viewed(lake.read(CLICKS, days=window), as_of=days.last)
+    recipe = load_recipes(lake.settings.recommendations)[NAME]
+    categories = choose_categories(lake.read("lake.products"), recipe)
+    rows = build_also_viewed(lake.read(CLICKS, days=window), recipe, as_of=days.last, categories=categories)
     staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was viewed by two people in {window}."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

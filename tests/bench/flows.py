@@ -97,7 +97,8 @@ def run_engine(settings: Settings) -> None:
 
 def run_duckdb(settings: Settings) -> None:
     """The same work in DuckDB."""
-    from jobs.marts import also_viewed, cooccurrence, recently_viewed
+    from jobs.marts import recently_viewed
+    from jobs.marts.recipes import VIEWED
     from jobs.privacy.keyring import SUBJECT, KeyRing
     from tests.bench import duckdb_flows
 
@@ -106,8 +107,7 @@ def run_duckdb(settings: Settings) -> None:
     connection = duckdb_flows.connect(os.cpu_count() or 2, settings.engine_memory // 2**30)
     measure(STEPS[0], lambda: duckdb_flows.land_clickstream(connection, Path(settings.clickstream), home))
     measure(STEPS[1], lambda: duckdb_flows.conform_clicks(connection, home, key))
-    recipe = also_viewed.RECIPE
-    caps = {"cap": recipe.cap, "reach": recipe.reach, "people": cooccurrence.MIN_PEOPLE, "top": cooccurrence.TOP}
+    caps = {"cap": VIEWED.cap, "reach": VIEWED.reach, "people": VIEWED.min_people, "top": VIEWED.top}
     measure(STEPS[2], lambda: duckdb_flows.also_viewed(connection, home, **caps))
     measure(STEPS[3], lambda: duckdb_flows.recently_viewed(connection, home, top=recently_viewed.TOP))
 

@@ -9,6 +9,7 @@ import pytest
 from jobs.lake import Days, Lake
 from jobs.marts import also_bought
 from jobs.marts.abuse import MOST_UNITS
+from jobs.marts.recipes import BOUGHT
 from jobs.runner import run_step
 from jobs.samples import olist, online_retail, taobao
 from jobs.settings import load_settings
@@ -168,7 +169,7 @@ def test_bought_together_counts_agree_with_baskets(retail):
     exact = 0
     for pair in pairs:
         whole, both = raw.sql(f"""
-            SELECT count(*) FILTER (size <= {also_bought.ORDER_CAP}), count(*) FROM (
+            SELECT count(*) FILTER (size <= {BOUGHT.cap}), count(*) FROM (
                 SELECT InvoiceNo, any_value(size) AS size FROM baskets
                 WHERE StockCode IN ('{pair.product_id}', '{pair.other_product_id}')
                 GROUP BY InvoiceNo HAVING count(DISTINCT StockCode) = 2

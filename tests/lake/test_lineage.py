@@ -69,6 +69,12 @@ RELATIONS = {
     "exploded": (lambda a, _: a.select(F.explode(F.array("email", "country")).alias("x")), {EMAIL, COUNTRY}),
     "exploded with place": (lambda a, _: a.select(F.posexplode(F.array("email")).alias("at", "x")), {EMAIL}),
     "except": (lambda a, _: a.select(F.col("email").alias("x")).exceptAll(a.select("full_name")), {EMAIL, NAME}),
+    "what a function makes of groups": (
+        lambda a, _: a.select("country", "email").groupBy("country").applyInArrow(lambda rows: rows, "y string, x string"), {EMAIL, COUNTRY},
+    ),
+    "what a function makes of batches": (
+        lambda a, _: a.select("email").mapInArrow(lambda batches: batches, "x string"), {EMAIL},
+    ),
     "SQL": (lambda a, _: a.selectExpr("concat('to ', upper(email)) AS x"), {EMAIL}),
 }  # fmt: skip
 EXPRESSIONS = {

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from jobs.lake import Days
+from jobs.lake import Days, Lake
 from jobs.marts import also_bought, also_viewed
 from tests.marts.tables import DAY, click, fill, line, order, product
 
@@ -41,6 +41,44 @@ def test_also_bought_looks_back_a_year_and_not_ahead(lake):
     report = sell(lake, lines)
     assert report.rows_out == 0
     assert "is empty" in report.warnings[0]
+
+
+def test_also_bought_tells_what_completes_an_order_where_the_catalogue_is_small(lake):
+    sell(lake, [*basket(1, "a", "b"), *basket(2, "a", "b", "c"), *basket(3, "a", "c"), *basket(4, "d")])
+    found = pairs(lake, "marts.also_bought")
+    assert set(found) == {("a", "b"), ("b", "a"), ("a", "c"), ("c", "a")}
+    assert all(0 < row.completion < 1 for row in found.values())
+
+
+def test_also_bought_leaves_completion_empty_where_the_catalogue_is_large(settings, engine, contracts, tmp_path):
+    path = tmp_path / "recommendations.yaml"
+    path.write_text("also_bought: {small_catalogue: 2}\n")
+    lake = Lake(settings.model_copy(update={"recommendations_file": str(path)}), engine, contracts)
+    sell(lake, [*basket(1, "a", "b"), *basket(2, "a", "b"), *basket(3, "c")])
+    found = pairs(lake, "marts.also_bought")
+    assert [row.completion for row in found.values()] == [None, None]
+
+
+def test_tables_are_restricted_by_category_where_configured(settings, engine, contracts, tmp_path):
+    path = tmp_path / "recommendations.yaml"
+    path.write_text("also_bought: {within: category}\nalso_viewed: {within: category_path}\n")
+    lake = Lake(settings.model_copy(update={"recommendations_file": str(path)}), engine, contracts)
+    catalogue = [product("a", "Tea"), product("b", "Tea"), product("c", "Socks")]
+    sell(lake, [*basket(1, "a", "b", "c"), *basket(2, "a", "b", "c")], products=catalogue)
+    fill(lake, "lake.clicks", [click(f"s{n}", name, m, session=n) for n in (1, 2) for m, name in enumerate("abcx")])
+    also_viewed.run(lake, DAYS)
+    for table in ("marts.also_bought", "marts.also_viewed"):
+        assert set(pairs(lake, table)) == {("a", "b"), ("b", "a")}
+
+
+def test_a_product_bought_a_thousand_times_by_one_account_rises_no_list(lake):
+    """One account fills orders of the same two products again and again; two people bought another pair once."""
+    fair = [*basket(1, "a", "b"), *basket(2, "a", "b"), *basket(3, "a", "b")]
+    abuse = [line(f"x{n}", name, subject="rich") for n in range(1000) for name in ("a", "z")]
+    sell(lake, [*fair, *abuse, *basket(4, "a", "z")])
+    found = pairs(lake, "marts.also_bought")
+    assert found["a", "b"]["rank"] == 1
+    assert found["a", "z"].buyers == 2
 
 
 def test_also_viewed_counts_visits_without_flagged_clicks(lake):

@@ -173,6 +173,16 @@ def _subquery_alias(follower: Follower, alias: "proto.SubqueryAlias") -> Columns
     return Columns(below.entries, below.aliases | {alias.alias.lower()}, below.is_exact)
 
 
+def _python_rows(follower: Follower, called: "proto.GroupMap | proto.MapPartitions") -> Columns:
+    """What a Python function makes of rows: each column may hold anything of any."""
+    below = follower.follow(called.input)
+    made = called.func.python_udf.output_type.struct.fields
+    if not made:
+        message = "rows made by a Python function without named columns are not followed"
+        raise UnfollowableError(message)
+    return Columns(tuple((column.name.lower(), below.mixed) for column in made))
+
+
 def _may_be_unnamed(columns: Columns, names: Iterable[str]) -> bool:
     """True when one of the names may be that of a column which the engine named."""
     return bool(columns.unnamed) and any(name not in columns.names for name in names)
@@ -196,6 +206,8 @@ RULES: Final[dict[str, Rule]] = {
     "drop": _drop,
     "to_df": _to_df,
     "join": _join,
+    "group_map": _python_rows,
+    "map_partitions": _python_rows,
     "set_op": _set_operation,
     "subquery_alias": _subquery_alias,
     "map_partitions": _map_partitions,
