@@ -155,7 +155,7 @@ def _set_operation(follower: Follower, operation: "proto.SetOperation") -> Colum
     return both.blur()
 
 
-def _map_partitions(follower: Follower, mapped: "proto.MapPartitions") -> Columns:
+def _map_partitions(follower: Follower, mapped: "proto.MapPartitions | proto.GroupMap") -> Columns:
     """What a Python function makes of rows: any column of it may hold any of them."""
     below = follower.follow(mapped.input)
     made = mapped.func.python_udf.output_type.struct.fields
@@ -171,16 +171,6 @@ def _subquery_alias(follower: Follower, alias: "proto.SubqueryAlias") -> Columns
             return stands_for
     below = follower.follow(alias.input)
     return Columns(below.entries, below.aliases | {alias.alias.lower()}, below.is_exact)
-
-
-def _python_rows(follower: Follower, called: "proto.GroupMap | proto.MapPartitions") -> Columns:
-    """What a Python function makes of rows: each column may hold anything of any."""
-    below = follower.follow(called.input)
-    made = called.func.python_udf.output_type.struct.fields
-    if not made:
-        message = "rows made by a Python function without named columns are not followed"
-        raise UnfollowableError(message)
-    return Columns(tuple((column.name.lower(), below.mixed) for column in made))
 
 
 def _may_be_unnamed(columns: Columns, names: Iterable[str]) -> bool:
@@ -206,8 +196,7 @@ RULES: Final[dict[str, Rule]] = {
     "drop": _drop,
     "to_df": _to_df,
     "join": _join,
-    "group_map": _python_rows,
-    "map_partitions": _python_rows,
+    "group_map": _map_partitions,
     "set_op": _set_operation,
     "subquery_alias": _subquery_alias,
     "map_partitions": _map_partitions,
