@@ -6,15 +6,16 @@ cookie counts only where no address stands beside it.
 """
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.audit.addresses import find_addresses
 from jobs.audit.identifiers import list_phone_numbers, normalise_address
 from jobs.audit.numbers import find_numbers
-from jobs.audit.spellings import fold, undo_escapes
+from jobs.audit.spellings import fold
 from jobs.people.person import Person, unite
+from jobs.people.readings import cover_escapes, undo_all
+from jobs.people.text_blocks import BlockSearch, compile_fields, is_named, list_fields
 from jobs.privacy.emails.addresses import strip_space
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "visitor": "visitors",
     "email": "",
 }
-PARTS: Final = re.compile(r"[^\s,;|\"'=<>(){}\[\]]+")
+EMAIL, VISITOR = "email", "visitor"
+DAMAGED: Final = compile_fields(FIELDS)
 SHORTEST_NAME: Final = 5
 """Shorter numbers of orders and accounts stand in lines that are no records for other reasons."""
 
@@ -56,37 +58,35 @@ class TextMatcher:
             for name, attribute in FIELDS.items()
             if attribute
         }
-        names = (name for field, values in self._named.items() if field != "visitor" for name in values)
+        names = (name for field, values in self._named.items() if field != VISITOR for name in values)
         self._names = frozenset(name for name in names if _is_distinctive(name))
+        self._search = BlockSearch(addresses=self._addresses, phones=self._phones, named=self._named, names=self._names)
 
     def find(self, lines: "pa.ChunkedArray") -> "pa.ChunkedArray":
         """True where a line is about one of them; false for null."""
+        import numpy as np
         import pyarrow as pa
 
-        marks = [line is not None and self.is_about(line) for line in lines.to_pylist()]
-        return pa.chunked_array([pa.array(marks, pa.bool_())])
+        texts = [line or "" for line in lines.to_pylist()]
+        marks = np.zeros(len(texts), np.bool_)
+        marks[[place for place in self._search.find(texts) if self.is_about(texts[place])]] = True
+        return pa.chunked_array([pa.array(marks)])
 
     def is_about(self, line: str) -> bool:
         """Whether one line is about one of them."""
         fields = _read_fields(line)
-        if fields is None:
-            return self._is_named(line) or self._is_spelled(line)
-        return any(self._is_field(name, value, fields) for name, value in fields) or self._is_spelled(line)
-
-    def _is_field(self, name: str, value: str, fields: list[tuple[str, str]]) -> bool:
-        if name == "visitor" and any(other == "email" and text for other, text in fields):
-            return False
-        return value in self._named.get(name, ())
-
-    def _is_named(self, line: str) -> bool:
-        return not self._names.isdisjoint(PARTS.findall(line))
+        has_address = any(name == EMAIL and value for name, value in fields)
+        is_theirs = any(
+            value in self._named.get(name, ()) for name, value in fields if name != VISITOR or not has_address
+        )
+        return is_theirs or is_named(line, self._names) or self._is_spelled(line)
 
     def _is_spelled(self, line: str) -> bool:
         block = line.encode("utf-8", "replace")
-        return any(self._holds_address(form) or self._holds_phone(form) for form in (block, *undo_escapes(block)))
+        return any(self._holds_address(form) or self._holds_phone(form) for form in (block, *undo_all(block)))
 
     def _holds_address(self, block: bytes) -> bool:
-        found = find_addresses(fold(block))
+        found = find_addresses(fold(cover_escapes(block)))
         return any(normalise_address(f"{one.local}@{one.domain}") in self._addresses for one in found)
 
     def _holds_phone(self, block: bytes) -> bool:
@@ -97,14 +97,14 @@ def _is_distinctive(name: str) -> bool:
     return len(name) >= SHORTEST_NAME and any(map(str.isdigit, name))
 
 
-def _read_fields(line: str) -> list[tuple[str, str]] | None:
-    """Names and values of a record, also of records within it; none where the line is no record."""
+def _read_fields(line: str) -> list[tuple[str, str]]:
+    """Names and values of a record, also of records within it, and of what is left of one that is damaged."""
     if not line.lstrip().startswith(("{", "[")):
-        return None
+        return []
     try:
         return list(_list_fields(json.loads(line)))
     except (ValueError, RecursionError):
-        return None
+        return [(name, value) for name, value, _ in list_fields(line, DAMAGED)]
 
 
 def _list_fields(record: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
