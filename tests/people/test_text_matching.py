@@ -147,7 +147,8 @@ def test_what_names_the_person(line, is_about):
     assert MATCHER.is_about(line) is is_about
 
 
-def test_nothing_is_about_nobody(lines=("", "x", '{"email": "ann.lee@example.org"}')):
+def test_nothing_is_about_nobody():
+    lines = ["", "x", '{"email": "ann.lee@example.org"}']
     matcher = TextMatcher([], [])
     assert matcher.find(pa.chunked_array([pa.array(lines, pa.string())])).to_pylist() == [False] * 3
     assert found(None) == [False]
