@@ -23,12 +23,15 @@ class Choice:
     asked_at: datetime
 
 
-def record_choices(lake: Lake, choices: Sequence[Choice]) -> None:
+def record_choices(lake: Lake, choices: Sequence[Choice]) -> list[Choice]:
     """Record choices; they hold from the next export and the next marts on, for every address of the person.
 
     The latest choice of an address holds; an earlier one that comes later changes nothing. A choice of somebody unknown
     is kept all the same: it holds as soon as the account is pulled. One of somebody who was erased is not, because
     nothing of them is used, nor kept.
+
+    Returns:
+        Those of people who were not erased.
     """
     erased = list_erased(lake, SUBJECT, [(choice.subject_id, choice.asked_at) for choice in choices])
     kept = [choice for choice in choices if (choice.subject_id, choice.asked_at) not in erased]
@@ -39,6 +42,7 @@ def record_choices(lake: Lake, choices: Sequence[Choice]) -> None:
         return [_to_row(choice) for key, choice in newest.items() if key not in asked or choice.asked_at >= asked[key]]
 
     lake.extend(CHOICES, None, choose)
+    return kept
 
 
 def _to_row(choice: Choice) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Erase people who asked for it, and tell the ledger what became of each request."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 
 from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN, ErasureRequest
 from jobs.erasure.outcomes import Outcome as Erased
@@ -14,10 +13,7 @@ from jobs.people.person import unite
 from jobs.privacy import request_ledger as ledger
 from jobs.requests import payloads, texts
 from jobs.requests.access.answers import drop_answers
-from jobs.requests.outcomes import Outcome
-
-NO_LINK: Final[Mapping[str, Any]] = {C.SUBJECT_ID: None, C.SUBJECT_BUCKET: None, C.PERSON_ID: None}
-"""Of a request whose person is erased, nothing leads to the person any more."""
+from jobs.requests.outcomes import NO_LINK, Outcome
 
 
 def erase_people(lake: Lake, requests: Sequence[ledger.Row]) -> dict[str, Outcome | SophiluxError]:
@@ -77,9 +73,11 @@ def _drop_answers(lake: Lake, requests: Sequence[ledger.Row], addresses: Sequenc
 
 
 def _tell(outcome: Erased) -> Outcome:
+    """What the ledger keeps; the run of the erasure leads to its certificate."""
+    detail = f"erasure {outcome.run_id}" if outcome.run_id else None
     if outcome.state == HELD:
         return Outcome(ledger.WAITING, texts.tell_held(outcome.reason or "a legal hold", everything=True))
     if outcome.state == PARTLY:
-        return Outcome(ledger.PARTLY_SERVED, texts.tell_held(outcome.reason or "a legal hold", everything=False))
-    reason = {ERASED: None, UNKNOWN: texts.UNKNOWN}[outcome.state]
-    return Outcome(ledger.SERVED, reason, NO_LINK)
+        reason = texts.tell_held(outcome.reason or "a legal hold", everything=False)
+        return Outcome(ledger.PARTLY_SERVED, reason, detail=detail)
+    return Outcome(ledger.SERVED, {ERASED: None, UNKNOWN: texts.UNKNOWN}[outcome.state], NO_LINK, detail)

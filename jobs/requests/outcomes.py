@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from jobs.lake import columns as C
+
+NO_LINK: Final[Mapping[str, Any]] = {C.SUBJECT_ID: None, C.SUBJECT_BUCKET: None, C.PERSON_ID: None}
+"""Of a request about somebody of whom nothing is held, nothing leads to the person any more."""
 
 
 @dataclass(frozen=True)
@@ -13,8 +18,15 @@ class Outcome:
         state: of :data:`jobs.privacy.request_ledger.STATES`.
         reason: what the person is told beside the usual; none where that is enough.
         changes: further columns of its row in the ledger.
+        detail: for whoever works on it, without personal data.
     """
 
     state: str
     reason: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    detail: str | None = None
+
+    @property
+    def is_unlinked(self) -> bool:
+        """True where the ledger forgets whom it was about."""
+        return C.SUBJECT_ID in self.changes

@@ -9,7 +9,7 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +19,7 @@ from jobs.errors import KeyRingError
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.editing import edit_rows
+from jobs.lake.history import forget_versions
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.subject_ids import bucket_of
 
@@ -98,12 +99,13 @@ def drop_payloads(lake: Lake, request_ids: Collection[str]) -> None:
         return pc.is_in(rows[C.REQUEST_ID], value_set=wanted)
 
     edit_rows(lake, PAYLOADS, columns=[C.REQUEST_ID], find=find, edit=lambda rows, found: rows.filter(pc.invert(found)))
-    lake.vacuum(PAYLOADS, keep=timedelta(0))
+    forget_versions(lake, PAYLOADS)
 
 
-def find_payloads_without_use(lake: Lake, waiting: Collection[str]) -> list[str]:
-    """Requests whose payload is still there although they are answered, or were never recorded."""
-    return sorted({row[C.REQUEST_ID] for row in lake.read_records(PAYLOADS)} - set(waiting))
+def find_payloads_without_use(lake: Lake, waiting: Collection[str], *, before: datetime) -> list[str]:
+    """Requests whose payload of before a time is still there although they are answered, or were never recorded."""
+    old = {row[C.REQUEST_ID] for row in lake.read_records(PAYLOADS) if row[C.RECEIVED_AT] < before}
+    return sorted(old - set(waiting))
 
 
 def _open(cipher: AESGCM, row: Mapping[str, Any]) -> Payload:

@@ -5,13 +5,14 @@ go on, and the error comes at the end; one whose run died stays ``serving`` and 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
 from jobs.errors import SophiluxError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
+from jobs.lake.history import forget_versions
 from jobs.lake.reports import StepReport
 from jobs.privacy import request_ledger as ledger
 from jobs.privacy.calendars import load_calendar
@@ -22,11 +23,13 @@ from jobs.requests.choices import Choice, record_choices
 from jobs.requests.correcting import correct
 from jobs.requests.erasing import erase_people
 from jobs.requests.opening import Opened
-from jobs.requests.outcomes import Outcome
+from jobs.requests.outcomes import NO_LINK, Outcome
 from jobs.requests.texts import ERASED_MEANWHILE, NOTHING_TO_CORRECT, UNKNOWN
 
 STEP: Final = "requests.serving"
 MOST_NAMED: Final = 20
+UNRECORDED: Final = timedelta(hours=1)
+"""Age from which a payload without a request is no running command's any more."""
 Handler = Callable[[Lake, ledger.Row], Outcome]
 
 
@@ -48,6 +51,7 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
     """
     rows = ledger.move(lake, request_ids, ledger.SERVING, now=now, by=by) if request_ids else []
     broken: dict[str, SophiluxError] = {}
+    forgets = False
     for row, ended in _work(lake, rows):
         if isinstance(ended, SophiluxError):
             broken[row[C.REQUEST_ID]] = ended
@@ -55,6 +59,9 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
             ledger.move(lake, [row[C.REQUEST_ID]], ledger.OPEN, now=now, by=by, **failure)
         else:
             _finish(lake, row, ended, now=now, by=by)
+            forgets = forgets or ended.is_unlinked
+    if forgets:
+        forget_versions(lake, ledger.REQUESTS)
     if broken:
         raise _sum_up(broken, len(rows))
     return ledger.find_requests(lake, request_ids)
@@ -100,16 +107,16 @@ def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001
     """Serve what can be served, and finish what runs that died left behind; the days do not matter."""
     now = datetime.now(UTC)
     ledger.complete_events(lake, now=now, by=STEP)
-    forget_payloads(lake)
+    forget_payloads(lake, now)
     drop_old_answers(lake, now)
     served = serve(lake, list_servable(lake), now=now, by=STEP)
     return StepReport(rows_out=len(served), warnings=_warn_of_calendar(lake))
 
 
-def forget_payloads(lake: Lake) -> None:
+def forget_payloads(lake: Lake, now: datetime) -> None:
     """Remove what came with requests that are answered, or that were never recorded."""
     waiting = [row[C.REQUEST_ID] for row in ledger.read_requests(lake) if row[C.STATE] not in ledger.FINAL]
-    unused = payloads.find_payloads_without_use(lake, waiting)
+    unused = payloads.find_payloads_without_use(lake, waiting, before=now - UNRECORDED)
     if unused:
         payloads.drop_payloads(lake, unused)
 
@@ -125,7 +132,8 @@ def _warn_of_calendar(lake: Lake) -> list[str]:
 
 def _finish(lake: Lake, row: ledger.Row, outcome: Outcome, *, now: datetime, by: str) -> None:
     ids = [row[C.REQUEST_ID]]
-    ledger.move(lake, ids, outcome.state, now=now, by=by, **{C.REASON: outcome.reason, **outcome.changes})
+    changes = {C.REASON: outcome.reason, **outcome.changes}
+    ledger.move(lake, ids, outcome.state, now=now, by=by, detail=outcome.detail, **changes)
     if outcome.state in ledger.FINAL:
         payloads.drop_payloads(lake, ids)
 
@@ -139,17 +147,18 @@ def _sum_up(broken: Mapping[str, SophiluxError], total: int) -> SophiluxError:
 
 def _choose(lake: Lake, row: ledger.Row) -> Outcome:
     is_opt_out = row[C.KIND] == ledger.OPT_OUT
-    record_choices(lake, [Choice(row[C.SUBJECT_ID], row[C.PURPOSE], is_opt_out, row[C.RECEIVED_AT])])
-    return Outcome(ledger.SERVED)
+    choice = Choice(row[C.SUBJECT_ID], row[C.PURPOSE], is_opt_out, row[C.RECEIVED_AT])
+    kept = record_choices(lake, [choice])
+    return Outcome(ledger.SERVED) if choice in kept else Outcome(ledger.SERVED, UNKNOWN, NO_LINK)
 
 
 def _answer(lake: Lake, row: ledger.Row) -> Outcome:
-    is_known = build_answer(lake, row, now=datetime.now(UTC))
-    return Outcome(ledger.SERVED, None if is_known else UNKNOWN)
+    held = build_answer(lake, row, now=datetime.now(UTC))
+    return Outcome(ledger.SERVED, detail=held) if held else Outcome(ledger.SERVED, UNKNOWN, NO_LINK)
 
 
 def _correct(lake: Lake, row: ledger.Row) -> Outcome:
-    return Outcome(ledger.SERVED) if correct(lake, row) else Outcome(ledger.REFUSED, NOTHING_TO_CORRECT)
+    return Outcome(ledger.SERVED) if correct(lake, row) else Outcome(ledger.REFUSED, NOTHING_TO_CORRECT, NO_LINK)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(

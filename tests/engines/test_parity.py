@@ -18,11 +18,14 @@ pytestmark = [pytest.mark.parity, pytest.mark.slow]
 JARS = PROJECT / "docker/spark/jars"
 OWN_TO_A_RUN = {
     "applied_at",
+    "at",
     "bytes",
     "charged_at",
     "exported_at",
     "finished_at",
+    "received_at",
     "release_id",
+    "request_id",
     "run_id",
     "seal",
     "seconds",

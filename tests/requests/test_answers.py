@@ -165,7 +165,7 @@ def test_an_encrypted_file_opens_for_its_receiver_only():
 def test_somebody_unknown_is_told_so_and_gets_no_file(lake):
     request_id = ask(lake, "access").request[C.REQUEST_ID]
     (row,) = serve(lake, [request_id], now=NOON, by="tester")
-    assert (row[C.STATE], row[C.REASON]) == (ledger.SERVED, UNKNOWN)
+    assert (row[C.STATE], row[C.REASON], row[C.SUBJECT_ID]) == (ledger.SERVED, UNKNOWN, None)
     assert events(lake, request_id) == ["received", "serving", "served"]
     with pytest.raises(UsageError):
         answers.read_answer(lake, request_id)
@@ -179,7 +179,7 @@ def test_a_request_that_fails_is_open_again_and_the_others_are_served(lake, monk
         if row[C.REQUEST_ID] == broken:
             message = "more than five accounts are tied together."
             raise UsageError(message)
-        return True
+        return "1 account"
 
     monkeypatch.setattr("jobs.requests.serving.build_answer", build)
     with pytest.raises(

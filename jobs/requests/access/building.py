@@ -14,7 +14,7 @@ from jobs.requests.access.collecting import collect
 from jobs.requests.access.recipients import find_recipients
 
 
-def build_answer(lake: Lake, request: ledger.Row, *, now: datetime) -> bool:
+def build_answer(lake: Lake, request: ledger.Row, *, now: datetime) -> str | None:
     """Build the file that answers a request for access; a second time replaces it.
 
     Args:
@@ -23,17 +23,19 @@ def build_answer(lake: Lake, request: ledger.Row, *, now: datetime) -> bool:
         now: the present time, UTC.
 
     Returns:
-        False where nothing is held about the person, and so there is no file.
+        What is in it, without personal data; none where nothing is held about the person, and so there is no file.
 
     Raises:
         UsageError: more than five accounts are tied together, so that a person has to look whose they are.
     """
     person = find_person(lake, request)
     if not person.is_known:
-        return False
-    answer = Answer(now, collect(lake, person), find_recipients(lake, person))
-    keep_answer(lake, request[C.REQUEST_ID], pack(answer))
-    return True
+        return None
+    holdings = collect(lake, person)
+    keep_answer(lake, request[C.REQUEST_ID], pack(Answer(now, holdings, find_recipients(lake, person))))
+    accounts, records = len(person.person_ids), sum(len(holding.rows) for holding in holdings)
+    tied = "; addresses in common tie them together: make sure that they are one person's" if accounts > 1 else ""
+    return f"{accounts} account{'' if accounts == 1 else 's'}, {records:,} records{tied}"
 
 
 def find_person(lake: Lake, request: ledger.Row) -> Person:

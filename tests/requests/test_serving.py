@@ -1,0 +1,66 @@
+"""The step that serves what may be served, and tidies up after runs that died."""
+
+from datetime import date, timedelta
+
+from jobs.lake import Days
+from jobs.lake import columns as C
+from jobs.privacy import request_ledger as ledger
+from jobs.requests import payloads, serving
+from tests.requests.asking import NOON, ask, events, state
+
+ANY_DAY = Days.single(date(2026, 3, 2))
+
+
+def held(lake):
+    return {row[C.REQUEST_ID] for row in lake.read_records(payloads.PAYLOADS)}
+
+
+def test_the_step_serves_all_but_erasure(lake):
+    ids = {kind: ask(lake, kind, **({"city": "Bonn"} if kind == "correct" else {})).request[C.REQUEST_ID]
+           for kind in ledger.KINDS}  # fmt: skip
+    report = serving.run(lake, ANY_DAY)
+    assert report.rows_out == 2
+    assert {kind: state(lake, name) for kind, name in ids.items()} == {
+        "access": "served", "erase": "open", "correct": "refused", "opt-out": "served", "opt-in": "served",
+    }  # fmt: skip
+    assert held(lake) == {ids["erase"]}
+    assert serving.run(lake, ANY_DAY).rows_out == 0
+
+
+def test_a_request_that_a_dead_run_left_is_served_by_the_next(lake):
+    request_id = ask(lake, "access").request[C.REQUEST_ID]
+    ledger.move(lake, [request_id], ledger.SERVING, now=NOON, by="a run that died")
+    serving.run(lake, ANY_DAY)
+    assert events(lake, request_id) == ["received", "serving", "serving", "served"]
+
+
+def test_a_choice_that_a_dead_run_left_open_holds_after_the_next(lake, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("tests.requests.asking.serve_choices", lambda *_, **__: None)
+        request_id = ask(lake, "opt-out").request[C.REQUEST_ID]
+    assert lake.read_records("ledger.choices") == []
+    serving.run(lake, ANY_DAY)
+    assert state(lake, request_id) == ledger.SERVED
+    assert [row[C.ASKED_AT] for row in lake.read_records("ledger.choices")] == [NOON]
+
+
+def test_payloads_of_requests_that_were_never_recorded_go_once_no_command_can_be_at_work(lake):
+    waiting = ask(lake, "erase").request[C.REQUEST_ID]
+    payloads.keep_payloads(lake, {"bcd": {"email": "x"}}, {"bcd": "a" * 32}, NOON)
+    serving.forget_payloads(lake, NOON + timedelta(minutes=59))
+    assert held(lake) == {waiting, "bcd"}
+    serving.forget_payloads(lake, NOON + timedelta(minutes=61))
+    assert held(lake) == {waiting}
+
+
+def test_a_calendar_that_ends_before_requests_are_due_is_told(lake, tmp_path):
+    file = tmp_path / "calendar.yaml"
+    file.write_text("holidays: [2026-03-05]")
+    object.__setattr__(lake.settings, "holidays_file", str(file))
+    ask(lake, "erase")
+    (warning,) = serving.run(lake, ANY_DAY).warnings
+    assert warning == (
+        "requests are due until 2026-03-24, but the calendar of holidays ends on 2026-03-05; add the next ones"
+    )
+    file.write_text("holidays: [2026-03-05, 2026-12-25]")
+    assert serving.run(lake, ANY_DAY).warnings == []
