@@ -29,7 +29,9 @@ def list_identifiers(lake: Lake, people: Collection[Person]) -> Identifiers:
     Names, phones and streets that somebody else has as well are left out, and so are such as stand in innocent text
     (see :mod:`jobs.audit.identifiers`).
     """
-    identifiers = list_partner_identifiers(lake, people)
+    identifiers = Identifiers()
+    identifiers.add(IN_PACKAGES, list_ad_ids(lake, people))
+    identifiers.add(IN_PACKAGES, _list_points(open_keyring(lake.settings), people))
     shared = unite(people, "shared")
     identifiers.add(Kind.EMAIL, unite(people, "addresses") | unite(people, "emails"))
     for kind, attribute in ((Kind.NAME, "names"), (Kind.PHONE, "phones"), (Kind.STREET, "streets")):
@@ -39,14 +41,6 @@ def list_identifiers(lake: Lake, people: Collection[Person]) -> Identifiers:
     identifiers.add(Kind.ACCOUNT, (parcel.partition("/")[2] for parcel in unite(people, "parcel_ids")))
     for attribute in PSEUDONYMS:
         identifiers.add(Kind.PSEUDONYM, unite(people, attribute))
-    return identifiers
-
-
-def list_partner_identifiers(lake: Lake, people: Collection[Person]) -> Identifiers:
-    """What packages may know the people by, under every key that is alive."""
-    identifiers = Identifiers()
-    identifiers.add(IN_PACKAGES, list_ad_ids(lake, people))
-    identifiers.add(IN_PACKAGES, _list_points(open_keyring(lake.settings), people))
     return identifiers
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from jobs.audit.finder import Finder
 from jobs.audit.needles import Kind
-from jobs.audit.search import SearchReport, search_home
-from jobs.erasure.needles import list_partner_identifiers
+from jobs.audit.search import search_home
+from jobs.erasure.needles import list_identifiers
 from jobs.exports import register
 from jobs.exports.members import LEDGER, VAULT
 from jobs.lake import Lake, storage
@@ -33,6 +33,7 @@ BOOKS: Final = (LEDGER.members, LEDGER.changes, VAULT.members, VAULT.changes)
 """Tables that tell what partners hold and are told, under the partners' own identifiers."""
 HOLDS: Final = "holds"
 SEALED: Final = "sealed"
+DRAFT: Final = "draft"
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def withdraw(lake: Lake, people: Collection[Person], keeper: Keeper, *, at: date
         keeper: open holds.
         at: the present time, for the register.
     """
-    finder = Finder(list_partner_identifiers(lake, people).build(), with_patterns=False)
+    finder = Finder(list_identifiers(lake, people).build(), with_patterns=False)
     withdrawn = []
     for partner in [info.base_name for info in _list(storage.join(lake.home, EXPORTS))]:
         with storage.table_lock(lake.home, f"exports.{partner}", exclusive=True):
             for folder in _list_folders(lake, partner):
-                reason = _judge(search_home(storage.join(lake.home, EXPORTS, partner, folder), finder))
+                reason = _judge(lake, f"{partner}/{folder}", finder)
                 if reason is not None:
                     withdrawn.append(_withdraw(lake, partner, folder, reason, keeper, at))
     return withdrawn
@@ -78,7 +79,11 @@ def count_pending(lake: Lake, people: Collection[Person]) -> dict[str, int]:
     return {partner: len(held) for partner, held in sorted(found.items())}
 
 
-def _judge(report: SearchReport) -> str | None:
+def _judge(lake: Lake, package: str, finder: Finder) -> str | None:
+    """Why a package must go; none where it may stay. Nobody works at a draft while its partner's lock is ours."""
+    if package.partition("/")[2].startswith("."):
+        return DRAFT
+    report = search_home(storage.join(lake.home, EXPORTS, package), finder)
     if any(finding.kind is not Kind.UNREADABLE for finding in report.findings):
         return HOLDS
     return SEALED if report.sealed or report.findings else None
@@ -89,18 +94,11 @@ def _withdraw(lake: Lake, partner: str, folder: str, reason: str, keeper: Keeper
     is_package = DAY.fullmatch(folder) is not None
     if is_package and keeper.holds_of_package(f"{EXPORTS}/{package}", date.fromisoformat(folder)):
         return Withdrawn(package, reason, is_held=True)
-    # The register first: a run that dies in between finds the files again.
     if is_package:
-        _register(lake, partner, date.fromisoformat(folder), at)
-    storage.remove_folder(storage.join(lake.home, EXPORTS, package))
+        register.withdraw(lake, partner, date.fromisoformat(folder), at=at)
+    else:
+        storage.remove_folder(storage.join(lake.home, EXPORTS, package))
     return Withdrawn(package, reason)
-
-
-def _register(lake: Lake, partner: str, day: date, at: datetime) -> None:
-    def choose(rows: list[register.Entry]) -> list[register.Entry]:
-        return [{**row, C.WITHDRAWN_AT: at} for row in rows if row[C.PARTNER] == partner and row[C.DAY] == day]
-
-    lake.extend(register.REGISTER, [str(day)], choose)
 
 
 def _list_folders(lake: Lake, partner: str) -> Iterator[str]:

@@ -2,11 +2,15 @@
 
 from datetime import UTC, date, datetime
 
+from pyspark.sql import functions as F
+
 from jobs.errors import UsageError
 from jobs.exports import members, register
 from jobs.exports.partners import PAIR
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
+from jobs.lake.history import forget_versions
+from jobs.privacy import tombstones
 
 
 def acknowledge(lake: Lake, partner: str, day: date) -> bool:
@@ -32,8 +36,22 @@ def acknowledge(lake: Lake, partner: str, day: date) -> bool:
             members.apply_changes(lake, books, package_id=package_id, partner=partner, day=day, expected=expected)
             done = {**entry, C.STATE: register.ACKNOWLEDGED, C.ACKNOWLEDGED_AT: datetime.now(UTC)}
             lake.record(register.REGISTER, [done])
+        if entry[C.REMOVAL_ROWS]:
+            _forget_removed(lake, books, package_id, entry)
         members.forget_changes(lake, books, package_id)
+        if entry[C.REMOVAL_ROWS]:
+            forget_versions(lake, books.members)
+            forget_versions(lake, books.changes)
     return is_new
+
+
+def _forget_removed(lake: Lake, books: members.Books, package_id: str, entry: register.Entry) -> None:
+    """Withdraw a package that removed somebody who was erased: its file was all that still knew the identifier."""
+    if not tombstones.has_tombstones(lake):
+        return
+    changes = lake.read(books.changes).where((F.col(C.PACKAGE_ID) == package_id) & (F.col(C.CHANGE) == members.REMOVE))
+    if tombstones.find_erased(lake, changes.select(C.AD_ID), tombstones.AD_ID).count():
+        register.withdraw(lake, entry[C.PARTNER], entry[C.DAY], at=datetime.now(UTC))
 
 
 def _find_sent(entries: list[register.Entry], partner: str, day: date) -> register.Entry:

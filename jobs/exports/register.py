@@ -3,12 +3,12 @@
 A partner has at most one package that was ``sent`` and waits for its acknowledgement; the next one supersedes it.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from jobs.errors import UsageError
 from jobs.exports.partners import PLATFORM, Partner
-from jobs.lake import Lake
+from jobs.lake import Lake, storage
 from jobs.lake import columns as C
 
 REGISTER: Final = "ledger.exports"
@@ -67,3 +67,17 @@ def record_sent(lake: Lake, entry: Entry) -> None:
     waiting = [row for row in list_entries(lake, entry[C.PARTNER]) if row[C.STATE] == SENT]
     over = [{**row, C.STATE: SUPERSEDED} for row in waiting if row[C.DAY] != entry[C.DAY]]
     lake.record(REGISTER, [*over, entry])
+
+
+def withdraw(lake: Lake, partner: str, day: date, *, at: datetime) -> None:
+    """Remove the files of a package that are kept here, because somebody in them was erased.
+
+    What the partner was told stays as it is; a second time finishes a first that died.
+    """
+
+    def choose(rows: list[Entry]) -> list[Entry]:
+        return [{**row, C.WITHDRAWN_AT: at} for row in rows if row[C.PARTNER] == partner and row[C.DAY] == day]
+
+    # The register first: a run that dies in between finds the files again.
+    lake.extend(REGISTER, [str(day)], choose)
+    storage.remove_folder(storage.join(lake.home, "exports", partner, str(day)))

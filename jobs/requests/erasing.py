@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN, ErasureRequest
 from jobs.erasure.outcomes import Outcome as Erased
-from jobs.erasure.runs import erase
+from jobs.erasure.runs import erase, finish_runs
 from jobs.errors import SophiluxError, UsageError
 from jobs.lake import Lake
 from jobs.lake import columns as C
@@ -28,6 +28,17 @@ def erase_people(lake: Lake, requests: Sequence[ledger.Row]) -> dict[str, Outcom
     Returns:
         How each request ends, or why it could not be served.
     """
+    asked = {row[C.REQUEST_ID] for row in requests}
+    try:
+        # A run that died may have taken the link from its own requests already.
+        finished = finish_runs(lake)
+    except SophiluxError as error:
+        return dict.fromkeys(asked, error)
+    ended = {outcome.request_id: _tell(outcome) for outcome in finished if outcome.request_id in asked}
+    return {**ended, **_erase_others(lake, [row for row in requests if row[C.REQUEST_ID] not in ended])}
+
+
+def _erase_others(lake: Lake, requests: Sequence[ledger.Row]) -> dict[str, Outcome | SophiluxError]:
     linked = [row for row in requests if row[C.SUBJECT_ID] is not None]
     answered: dict[str, Outcome | SophiluxError] = {
         # Erased together with another request of the same person.
@@ -43,7 +54,7 @@ def erase_people(lake: Lake, requests: Sequence[ledger.Row]) -> dict[str, Outcom
         if len(linked) == 1:
             return answered | {linked[0][C.REQUEST_ID]: error}
         for row in linked:
-            answered |= erase_people(lake, ledger.find_requests(lake, [row[C.REQUEST_ID]]))
+            answered |= _erase_others(lake, ledger.find_requests(lake, [row[C.REQUEST_ID]]))
         return answered
     except SophiluxError as error:
         return answered | dict.fromkeys((row[C.REQUEST_ID] for row in linked), error)
