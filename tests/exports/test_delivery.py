@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import urllib.request
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -140,6 +141,7 @@ def bucket(monkeypatch):
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
+    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir("partners")
     yield "s3://partners/adnet-eu"
     server.stop()
