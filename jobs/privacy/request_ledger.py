@@ -74,13 +74,7 @@ def find_requests(lake: Lake, request_ids: Collection[str]) -> list[Row]:
     Raises:
         UsageError: there is no such request; all unknown ids are named.
     """
-    wanted = set(request_ids)
-    found = [row for row in read_requests(lake) if row[C.REQUEST_ID] in wanted]
-    unknown = sorted(wanted - {row[C.REQUEST_ID] for row in found})
-    if unknown:
-        message = f"There is no request {', '.join(unknown)}; 'sophilux request list' lists them."
-        raise UsageError(message)
-    return found
+    return _choose(read_requests(lake), request_ids)
 
 
 def read_events(lake: Lake, request_id: str) -> list[Row]:
@@ -246,17 +240,25 @@ def describe(request: Row, event: str, *, by: str, detail: str | None = None) ->
 def _change(
     lake: Lake, request_ids: Collection[str], change: Callable[[Row], Row], event: Row, at: datetime
 ) -> list[Row]:
-    find_requests(lake, request_ids)
-    wanted = set(request_ids)
     changed: list[Row] = []
 
     def choose(rows: list[Row]) -> list[Row]:
-        changed[:] = [change(row) for row in rows if row[C.REQUEST_ID] in wanted]
+        changed[:] = [change(row) for row in _choose(rows, request_ids)]
         return changed
 
     lake.extend(REQUESTS, None, choose)
     record_events(lake, [{C.REQUEST_ID: row[C.REQUEST_ID], C.STATE: row[C.STATE], **event} for row in changed], now=at)
     return changed
+
+
+def _choose(rows: Iterable[Row], request_ids: Collection[str]) -> list[Row]:
+    wanted = set(request_ids)
+    found = [row for row in rows if row[C.REQUEST_ID] in wanted]
+    unknown = sorted(wanted - {row[C.REQUEST_ID] for row in found})
+    if unknown:
+        message = f"There is no request {', '.join(unknown)}; 'sophilux request list' lists them."
+        raise UsageError(message)
+    return found
 
 
 def _check_move(row: Row, state: str) -> str:

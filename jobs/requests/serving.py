@@ -25,12 +25,14 @@ from jobs.requests.erasing import erase_people
 from jobs.requests.opening import Opened
 from jobs.requests.outcomes import NO_LINK, Outcome
 from jobs.requests.texts import ERASED_MEANWHILE, NOTHING_TO_CORRECT, UNKNOWN
+from jobs.requests.wishes import CHOICES
 
 STEP: Final = "requests.serving"
 MOST_NAMED: Final = 20
 UNRECORDED: Final = timedelta(hours=1)
 """Age from which a payload without a request is no running command's any more."""
 Handler = Callable[[Lake, ledger.Row], Outcome]
+Ending = Outcome | SophiluxError
 
 
 def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -> list[ledger.Row]:
@@ -51,15 +53,20 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
     """
     rows = ledger.move(lake, request_ids, ledger.SERVING, now=now, by=by) if request_ids else []
     broken: dict[str, SophiluxError] = {}
+    answered: list[str] = []
     forgets = False
-    for row, ended in _work(lake, rows):
+    for ids, ended in _work(lake, rows):
         if isinstance(ended, SophiluxError):
-            broken[row[C.REQUEST_ID]] = ended
+            broken |= dict.fromkeys(ids, ended)
             failure = {"event": ledger.FAILED, "detail": type(ended).__name__}
-            ledger.move(lake, [row[C.REQUEST_ID]], ledger.OPEN, now=now, by=by, **failure)
-        else:
-            _finish(lake, row, ended, now=now, by=by)
-            forgets = forgets or ended.is_unlinked
+            ledger.move(lake, ids, ledger.OPEN, now=now, by=by, **failure)
+            continue
+        changes = {C.REASON: ended.reason, **ended.changes}
+        ledger.move(lake, ids, ended.state, now=now, by=by, detail=ended.detail, **changes)
+        answered += ids if ended.state in ledger.FINAL else []
+        forgets = forgets or ended.is_unlinked
+    if answered:
+        payloads.drop_payloads(lake, answered)
     if forgets:
         forget_versions(lake, ledger.REQUESTS)
     if broken:
@@ -67,19 +74,33 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
     return ledger.find_requests(lake, request_ids)
 
 
-def _work(lake: Lake, rows: Sequence[ledger.Row]) -> Iterator[tuple[ledger.Row, Outcome | SophiluxError]]:
-    """Each request with how it ends; erasures come last and go in one run."""
-    for row in rows:
-        if row[C.KIND] != ledger.ERASE:
-            yield row, _try(lake, row)
-    erasures = [row for row in rows if row[C.KIND] == ledger.ERASE]
-    ended = erase_people(lake, erasures)
-    yield from ((row, ended[row[C.REQUEST_ID]]) for row in erasures)
+def _work(lake: Lake, rows: Sequence[ledger.Row]) -> Iterator[tuple[list[str], Ending]]:
+    """Requests with how they end: choices together, then one after the other, and erasures last and in one run."""
+    others = [row for row in rows if row[C.KIND] != ledger.ERASE]
+    linked = [row for row in others if row[C.SUBJECT_ID] is not None]
+    gone = [row[C.REQUEST_ID] for row in others if row[C.SUBJECT_ID] is None]
+    if gone:
+        yield gone, Outcome(ledger.REFUSED, ERASED_MEANWHILE)
+    yield from _group(_choose(lake, [row for row in linked if row[C.KIND] in CHOICES]))
+    for row in linked:
+        if row[C.KIND] in HANDLERS:
+            yield [row[C.REQUEST_ID]], _try(lake, row)
+    yield from _group(erase_people(lake, [row for row in rows if row[C.KIND] == ledger.ERASE]))
 
 
-def _try(lake: Lake, row: ledger.Row) -> Outcome | SophiluxError:
-    if row[C.SUBJECT_ID] is None:
-        return Outcome(ledger.REFUSED, ERASED_MEANWHILE)
+def _group(ended: Mapping[str, Ending]) -> Iterator[tuple[list[str], Ending]]:
+    """Requests that end alike together, because each change of the ledger writes it anew."""
+    groups: list[tuple[list[str], Ending]] = []
+    for request_id, ending in ended.items():
+        same = next((ids for ids, other in groups if other == ending), None)
+        if same is None:
+            groups.append(([request_id], ending))
+        else:
+            same.append(request_id)
+    yield from groups
+
+
+def _try(lake: Lake, row: ledger.Row) -> Ending:
     try:
         return HANDLERS[row[C.KIND]](lake, row)
     except SophiluxError as error:
@@ -88,8 +109,8 @@ def _try(lake: Lake, row: ledger.Row) -> Outcome | SophiluxError:
 
 def serve_choices(lake: Lake, opened: Sequence[Opened], *, now: datetime, by: str) -> None:
     """Serve the opt-outs and opt-ins among new requests, which hold at once."""
-    kinds = (ledger.OPT_OUT, ledger.OPT_IN)
-    serve(lake, [o.request[C.REQUEST_ID] for o in opened if o.is_new and o.request[C.KIND] in kinds], now=now, by=by)
+    new = [one.request for one in opened if one.is_new and one.request[C.KIND] in CHOICES]
+    serve(lake, [row[C.REQUEST_ID] for row in new], now=now, by=by)
 
 
 def list_servable(lake: Lake) -> list[str]:
@@ -130,14 +151,6 @@ def _warn_of_calendar(lake: Lake) -> list[str]:
     return [f"requests are due until {due}, but the calendar of holidays ends on {ends_on}; add the next ones"]
 
 
-def _finish(lake: Lake, row: ledger.Row, outcome: Outcome, *, now: datetime, by: str) -> None:
-    ids = [row[C.REQUEST_ID]]
-    changes = {C.REASON: outcome.reason, **outcome.changes}
-    ledger.move(lake, ids, outcome.state, now=now, by=by, detail=outcome.detail, **changes)
-    if outcome.state in ledger.FINAL:
-        payloads.drop_payloads(lake, ids)
-
-
 def _sum_up(broken: Mapping[str, SophiluxError], total: int) -> SophiluxError:
     """One error for all; of the kind of the first, so that it is retried or not as that one would be."""
     named = "; ".join(f"{name}: {error}" for name, error in list(broken.items())[:MOST_NAMED])
@@ -145,11 +158,15 @@ def _sum_up(broken: Mapping[str, SophiluxError], total: int) -> SophiluxError:
     return type(first)(f"{len(broken):,} of {total:,} requests could not be served and are open again: {named}")
 
 
-def _choose(lake: Lake, row: ledger.Row) -> Outcome:
-    is_opt_out = row[C.KIND] == ledger.OPT_OUT
-    choice = Choice(row[C.SUBJECT_ID], row[C.PURPOSE], is_opt_out, row[C.RECEIVED_AT])
-    kept = record_choices(lake, [choice])
-    return Outcome(ledger.SERVED) if choice in kept else Outcome(ledger.SERVED, UNKNOWN, NO_LINK)
+def _choose(lake: Lake, rows: Sequence[ledger.Row]) -> dict[str, Ending]:
+    """Opt-outs and opt-ins, recorded all at once."""
+    choices = [
+        Choice(row[C.SUBJECT_ID], row[C.PURPOSE], row[C.KIND] == ledger.OPT_OUT, row[C.RECEIVED_AT]) for row in rows
+    ]
+    kept = set(record_choices(lake, choices)) if choices else set()
+    served, erased = Outcome(ledger.SERVED), Outcome(ledger.SERVED, UNKNOWN, NO_LINK)
+    pairs = zip(rows, choices, strict=True)
+    return {row[C.REQUEST_ID]: served if choice in kept else erased for row, choice in pairs}
 
 
 def _answer(lake: Lake, row: ledger.Row) -> Outcome:
@@ -161,6 +178,4 @@ def _correct(lake: Lake, row: ledger.Row) -> Outcome:
     return Outcome(ledger.SERVED) if correct(lake, row) else Outcome(ledger.REFUSED, NOTHING_TO_CORRECT, NO_LINK)
 
 
-HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
-    {ledger.ACCESS: _answer, ledger.CORRECT: _correct, ledger.OPT_OUT: _choose, ledger.OPT_IN: _choose}
-)
+HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType({ledger.ACCESS: _answer, ledger.CORRECT: _correct})

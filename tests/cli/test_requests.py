@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli.commands import app
-from jobs.lake import Contracts, Lake
+from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy import request_ledger as ledger
 
@@ -22,12 +22,6 @@ def home(lake):
 @pytest.fixture
 def lake(lake):
     return Lake.open(lake.settings)
-
-
-@pytest.fixture(autouse=True)
-def loaded_once(contracts, monkeypatch):
-    """Contracts take a second to read, every command reads them, and here nobody changes them."""
-    monkeypatch.setattr(Contracts, "load", lambda: contracts)
 
 
 def call(home, *args, text=None):
