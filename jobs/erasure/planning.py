@@ -30,7 +30,7 @@ def judge_people(lake: Lake, requests: Sequence[ErasureRequest], keeper: Keeper)
     """
     subjects = sorted({subject for request in requests for subject in request.subject_ids})
     addresses = sorted({address for request in requests for address in request.addresses})
-    people = find_people(lake, subject_ids=subjects, addresses=addresses)
+    people = find_people(lake, subject_ids=subjects, addresses=addresses, deep=True)
     return [_judge(lake, person, keeper) for person in people]
 
 

@@ -4,7 +4,6 @@ An address leads to its accounts, these to their other addresses, and those to f
 parcels follow. No engine is needed, and of the large tables only what can hold the people's rows is read.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -15,35 +14,30 @@ from jobs.lake import columns as C
 from jobs.lake.contracts import SUBJECT_BUCKET
 from jobs.lake.scanning import scan_rows
 from jobs.people.addresses import find_addresses, normalise
+from jobs.people.humans import ATTRIBUTES, Found, Humans
 from jobs.people.person import Person
+from jobs.people.raw_traces import read_traces
 from jobs.people.reports import list_reports
 from jobs.people.shared import find_shared
+from jobs.people.text_matching import VISITOR
 from jobs.people.ties import Digest, Tie, gather_circles, read_ties
 from jobs.people.values import find_values, nobody, read_texts
-from jobs.privacy.subject_ids import bucket_of, subject_digest
+from jobs.privacy.subject_ids import subject_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Found = dict[str, set[str]]
-"""What one human is called, by the name of an attribute of :class:`Person`."""
-ATTRIBUTES: Final = {
-    C.CUSTOMER_ID: "customer_ids",
-    C.SUBJECT_ID: "subject_ids",
-    C.ORDER_ID: "order_ids",
-    C.RETURN_ID: "return_ids",
-    C.PARCEL_ID: "parcel_ids",
-    C.EMAIL: "emails",
-    C.PHONE: "phones",
-    C.FULL_NAME: "names",
-    C.STREET: "streets",
-}
 TRACES: Final = ("lake.clicks", "lake.impressions", "ledger.choices")
 """Tables that know an address that has neither account nor order."""
 
 
 def find_people(
-    lake: Lake, *, addresses: Sequence[str] = (), subject_ids: Sequence[str] = (), whole_circles: bool = False
+    lake: Lake,
+    *,
+    addresses: Sequence[str] = (),
+    subject_ids: Sequence[str] = (),
+    whole_circles: bool = False,
+    deep: bool = False,
 ) -> list[Person]:
     """The people behind some addresses, each once, with all their other addresses and accounts.
 
@@ -52,6 +46,8 @@ def find_people(
         addresses: e-mail addresses as the people wrote them.
         subject_ids: pseudonyms of addresses.
         whole_circles: take more than five accounts that shared addresses tie together for one person.
+        deep: read raw lines of landing and quarantine as well, which takes seconds per million of them; they tell
+            cookies, and parcels and phones that are in no table yet.
 
     Returns:
         One person per human; of an address that nothing is known about one with ``is_known`` false.
@@ -66,49 +62,14 @@ def find_people(
     if not asked:
         return []
     ties = read_ties(lake, digest)
-    humans = _Humans(gather_circles(ties, asked, whole_circles=whole_circles), given)
+    humans = Humans(gather_circles(ties, asked, whole_circles=whole_circles), given)
     _take_landed(lake, humans, ties, digest)
     _take_history(lake, humans)
     _take_purchases(lake, humans)
+    if deep:
+        _take_traces(lake, humans, digest)
     shared = find_shared(lake, humans.everybody)
     return [_make_person(lake, found, shared) for found in humans.everybody]
-
-
-class _Humans:
-    """What is found of each human so far, and whose each name is."""
-
-    def __init__(self, circles: Iterable[tuple[frozenset[str], list[Tie]]], given: Mapping[str, str]) -> None:
-        self.everybody: list[Found] = []
-        self._owner: dict[tuple[str, str], Found] = {}
-        for asked, ties in circles:
-            human: Found = defaultdict(set)
-            self.everybody.append(human)
-            for subject_id in asked:
-                self.add(human, C.SUBJECT_ID, subject_id)
-            human["addresses"].update(given[subject_id] for subject_id in asked if subject_id in given)
-            for tie in ties:
-                self.add(human, C.SUBJECT_ID, tie.subject_id)
-                self.add(human, C.CUSTOMER_ID, tie.customer_id)
-                human["person_ids"].add(tie.person_id)
-                human["addresses"].add(tie.address)
-
-    def add(self, human: Found, column: str, value: str) -> None:
-        """Take a name of somebody; one that is somebody else's already stays theirs."""
-        if self._owner.setdefault((column, value), human) is human:
-            human[ATTRIBUTES[column]].add(value)
-
-    def owner(self, column: str, value: str | None) -> Found | None:
-        """Whose a name is."""
-        return self._owner.get((column, value)) if value is not None else None
-
-    def names(self, attribute: str) -> frozenset[str]:
-        """What all of them are called."""
-        return frozenset().union(*(human[attribute] for human in self.everybody))
-
-    @property
-    def buckets(self) -> frozenset[int]:
-        """Where rows with a person can be."""
-        return frozenset(map(bucket_of, self.names("subject_ids")))
 
 
 def _normalise_all(addresses: Iterable[str]) -> list[str]:
@@ -120,7 +81,7 @@ def _normalise_all(addresses: Iterable[str]) -> list[str]:
     return [address for address in normal if address is not None]
 
 
-def _take_landed(lake: Lake, humans: _Humans, ties: Iterable[Tie], digest: Digest) -> None:
+def _take_landed(lake: Lake, humans: Humans, ties: Iterable[Tie], digest: Digest) -> None:
     """Orders and returns as pulled; an address of an order that no account has is that of the account it names."""
     held = {tie.address for tie in ties}
     for table, names in (
@@ -141,7 +102,7 @@ def _take_landed(lake: Lake, humans: _Humans, ties: Iterable[Tie], digest: Diges
             _take_row(humans, human, row)
 
 
-def _take_history(lake: Lake, humans: _Humans) -> None:
+def _take_history(lake: Lake, humans: Humans) -> None:
     history = (C.SUBJECT_ID, C.ORDER_ID, C.PHONE, C.FULL_NAME, C.STREET, C.REPORTS)
     for row in _select(lake, "vault.addresses", history, humans, by=(C.SUBJECT_ID,)):
         human = humans.owner(C.SUBJECT_ID, row[C.SUBJECT_ID])
@@ -159,7 +120,7 @@ def _take_history(lake: Lake, humans: _Humans) -> None:
                 _take_row(humans, human, row)
 
 
-def _take_purchases(lake: Lake, humans: _Humans) -> None:
+def _take_purchases(lake: Lake, humans: Humans) -> None:
     for table, names in (
         ("lake.orders", (C.SUBJECT_ID, C.ORDER_ID)),
         ("lake.order_lines", (C.SUBJECT_ID, C.ORDER_ID)),
@@ -174,14 +135,36 @@ def _take_purchases(lake: Lake, humans: _Humans) -> None:
                 _take_row(humans, human, {name: row[name] for name in names if name != C.SUBJECT_ID})
 
 
-def _take_row(humans: _Humans, human: Found, row: Mapping[str, Any]) -> None:
+def _take_traces(lake: Lake, humans: Humans, digest: Digest) -> None:
+    """What raw lines tell; an address says whose a line is, and only where there is none an account or order does."""
+    numbers = {id(human): number for number, human in enumerate(humans.everybody)}
+
+    def find_owner(fields: Mapping[str, str]) -> int | None:
+        address = normalise(fields.get(C.EMAIL, ""))
+        named = (
+            [(C.SUBJECT_ID, digest(address))] if address else [(n, fields.get(n)) for n in (C.CUSTOMER_ID, C.ORDER_ID)]
+        )
+        owners = [owner for name, value in named if (owner := humans.owner(name, value)) is not None]
+        return numbers[id(owners[0])] if owners else None
+
+    people = [_make_person(lake, human, frozenset()) for human in humans.everybody]
+    for number, name, value in list(read_traces(lake, people, find_owner)):
+        human = humans.everybody[number]
+        if name == VISITOR:
+            human["visitors"].add(value)
+            humans.add(human, C.SUBJECT_ID, digest(f"visitor:{value}"))
+        else:
+            _take_row(humans, human, {name: value})
+
+
+def _take_row(humans: Humans, human: Found, row: Mapping[str, Any]) -> None:
     for name in ATTRIBUTES.keys() & row.keys():
         if row[name]:
             humans.add(human, name, row[name]) if name.endswith("_id") else human[ATTRIBUTES[name]].add(row[name])
 
 
 def _select(
-    lake: Lake, table: str, names: Sequence[str], humans: _Humans, *, by: Sequence[str] = ()
+    lake: Lake, table: str, names: Sequence[str], humans: Humans, *, by: Sequence[str] = ()
 ) -> Iterator[dict[str, str | None]]:
     """Rows that name one of the people in a column of ``by``, or in any that can name one."""
     named = {name: humans.names(ATTRIBUTES[name]) for name in by or names if name in ATTRIBUTES and _names(name)}
@@ -211,7 +194,8 @@ def _mark(rows: "pa.Table", named: Mapping[str, frozenset[str]], addresses: froz
 
 
 def _make_person(lake: Lake, found: Found, shared: frozenset[str]) -> Person:
-    names: dict[str, Any] = {name: frozenset(found[name]) for name in (*ATTRIBUTES.values(), "person_ids", "addresses")}
+    others = ("person_ids", "addresses", "visitors")
+    names: dict[str, Any] = {name: frozenset(found[name]) for name in (*ATTRIBUTES.values(), *others)}
     own = shared & (names["phones"] | names["names"] | names["streets"])
     person = replace(Person(), **names, shared=own)
     is_known = bool(person.person_ids or person.order_ids or person.return_ids or person.parcel_ids or person.names)

@@ -6,7 +6,7 @@ cookie counts only where no address stands beside it.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.audit.addresses import find_addresses
@@ -67,14 +67,23 @@ class TextMatcher:
         import numpy as np
         import pyarrow as pa
 
-        texts = [line or "" for line in lines.to_pylist()]
-        marks = np.zeros(len(texts), np.bool_)
-        marks[[place for place in self._search.find(texts) if self.is_about(texts[place])]] = True
+        places, texts = self._list_candidates(lines)
+        marks = np.zeros(len(lines), np.bool_)
+        marks[[places[number] for number in self._search.find(texts) if self.is_about(texts[number])]] = True
         return pa.chunked_array([pa.array(marks)])
+
+    def _list_candidates(self, lines: "pa.ChunkedArray") -> tuple[Sequence[int], list[str]]:
+        """Lines that the quick look leaves, and where they stand."""
+        import numpy as np
+
+        may_be = self._search.prefilter.find(lines)
+        chosen = lines if may_be is None else lines.filter(may_be)
+        places = range(len(lines)) if may_be is None else np.flatnonzero(may_be.to_numpy()).tolist()
+        return places, [line or "" for line in chosen.to_pylist()]
 
     def is_about(self, line: str) -> bool:
         """Whether one line is about one of them."""
-        fields = _read_fields(line)
+        fields = read_fields(line)
         has_address = any(name == EMAIL and value for name, value in fields)
         is_theirs = any(
             value in self._named.get(name, ()) for name, value in fields if name != VISITOR or not has_address
@@ -97,7 +106,7 @@ def _is_distinctive(name: str) -> bool:
     return len(name) >= SHORTEST_NAME and any(map(str.isdigit, name))
 
 
-def _read_fields(line: str) -> list[tuple[str, str]]:
+def read_fields(line: str) -> list[tuple[str, str]]:
     """Names and values of a record, also of records within it, and of what is left of one that is damaged."""
     if not line.lstrip().startswith(("{", "[")):
         return []

@@ -1,5 +1,6 @@
 """Every account, address and order of a person is found, however they are asked for."""
 
+import json
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -180,3 +181,38 @@ def test_a_person_with_ten_thousand_orders_is_found_quickly(lake, monkeypatch):
     (person,) = find_people(lake, addresses=["c1@example.com"])
     assert time.monotonic() - started < 5
     assert person.order_ids == {f"o{n}" for n in range(10_000)}
+
+
+def events(*fields):
+    lines = [json.dumps({"time": "2024-01-31T09:00:00Z", "action": "view", **each}) for each in fields]
+    return [{"source": "f.jsonl", "line_no": number, "raw": line} for number, line in enumerate(lines, 1)]
+
+
+def test_cookies_that_are_a_persons_alone_are_found_in_raw_lines(lake):
+    conform_customers(lake, customer("c1"), customer("c2"))
+    shared = [{"visitor": "v2", "email": name} for name in ("c1@example.com", "c2@example.com")]
+    own = [
+        {"visitor": "v1", "email": "C1@example.com"},
+        {"visitor": "v1"},
+        {"visitor": "v3", "email": "c2@example.com"},
+    ]
+    land(lake, "clickstream", *events(*own, *shared))
+    (person,) = find_people(lake, addresses=["c1@example.com"], deep=True)
+    assert person.visitors == {"v1"}
+    assert person.subject_ids == set(map(subject_digest(lake), ("c1@example.com", "visitor:v1")))
+    assert find_people(lake, addresses=["c1@example.com"])[0].visitors == frozenset()
+
+
+def test_parcels_and_phones_that_only_raw_lines_know_are_found(lake):
+    conform_customers(lake, customer("c1"), customer("c2"))
+    land(lake, "orders", order("o1", email="c1@example.com"), order("o2", email="c2@example.com"))
+    records = [
+        json.dumps({"tracking_no": f"T{n}", "order_id": f"o{n}", "event": "phone_corrected", "phone": f"+49 30 777{n}"})
+        for n in (1, 2)
+    ]
+    lines = [{"carrier": "swift", "source": "f", "line_no": n, "raw": r, "record": r} for n, r in enumerate(records)]
+    land(lake, "carrier_updates", *lines)
+    one, two = find_people(lake, addresses=["c1@example.com", "c2@example.com"], deep=True)
+    assert (one.parcel_ids, two.parcel_ids) == ({"swift/T1"}, {"swift/T2"})
+    assert "+49 30 7771" in one.phones
+    assert "+49 30 7772" not in one.phones
