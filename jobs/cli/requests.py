@@ -1,11 +1,9 @@
 """Commands for what people ask for about their data: access, erasure, correction, opt-out and opt-in."""
 
-import sys
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,19 +11,19 @@ from jobs.cli.account import name_account
 from jobs.cli.app import Form, Home, app
 from jobs.cli.lake import open_lake
 from jobs.cli.output import Format, format_size, print_rows, working
+from jobs.cli.request_input import read_file, read_passphrase, read_wish
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobs.privacy.keyring import Key
+    from collections.abc import Sequence
+
     from jobs.requests.opening import Opened
-    from jobs.requests.wishes import Wish
 
 request = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(request, name="request", epilog="Example: sophilux request new access --email -")
 
 LISTED: Final = ("request", "kind", "state", "received", "due", "days left", "approved")
 SERVED: Final = ("request", "kind", "state")
-STANDARD_INPUT: Final = "-"
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="'sophilux request list' lists them.")]
 
@@ -67,9 +65,9 @@ def new(
 
         key = find_subject_key(lake)
         if from_file is None:
-            wishes = [_read_wish(kind, str(email), purpose, values or [], key)]
+            wishes = [read_wish(kind, str(email), purpose, values or [], key)]
         else:
-            wishes = _read_file(kind, purpose, values, from_file, key)
+            wishes = read_file(kind, purpose, values, from_file, key)
         with working("recording"):
             opened = open_requests(lake, wishes, now=now, by=name_account())
             serve_choices(lake, opened, now=now, by=name_account())
@@ -185,7 +183,7 @@ def answer(
         ledger.find_requests(lake, [request_id])
         content, suffix = answers.read_answer(lake, request_id), answers.SUFFIX
         if encrypt_to or passphrase_file:
-            passphrase = _read_passphrase(passphrase_file) if passphrase_file else None
+            passphrase = read_passphrase(passphrase_file) if passphrase_file else None
             content = answers.encrypt(content, recipient=encrypt_to, passphrase=passphrase)
             suffix = answers.ENCRYPTED
         target = out / f"{request_id}{suffix}"
@@ -226,49 +224,6 @@ def check(
         typer.echo(tell_urgent(urgent), err=True)
         raise typer.Exit(1)
     typer.echo("No request is due soon.")
-
-
-def _read_wish(kind: str | None, email: str, purpose: str | None, values: Sequence[str], key: "Key") -> "Wish":
-    from jobs.lake import columns as C
-    from jobs.requests.wishes import read_wish
-
-    pairs = [value.partition("=") for value in values]
-    if not all(equals for _, equals, _ in pairs):
-        message = "--set takes FIELD=VALUE, such as phone='+49 30 1234567'."
-        raise UsageError(message)
-    address = sys.stdin.readline() if email == STANDARD_INPUT else email
-    given: dict[str, Any] = {name: value or " " for name, _, value in pairs}
-    return read_wish({**given, C.KIND: kind, C.EMAIL: address, C.PURPOSE: purpose}, key, datetime.now(UTC).date())
-
-
-def _read_file(
-    kind: str | None, purpose: str | None, values: Sequence[str] | None, file: str, key: "Key"
-) -> "list[Wish]":
-    from jobs.requests.wishes import read_wishes
-
-    if purpose or values:
-        message = "With --from-file, purposes and values stand in the file."
-        raise UsageError(message)
-    try:
-        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
-        text = content.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        message = f"The file cannot be read ({reason}); nothing was recorded."
-        raise UsageError(message) from None
-    return read_wishes(text, key, datetime.now(UTC).date(), kind=kind)
-
-
-def _read_passphrase(file: str) -> str:
-    try:
-        text = sys.stdin.readline() if file == STANDARD_INPUT else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    passphrase = text.split("\n", maxsplit=1)[0].strip()
-    if not passphrase:
-        message = "There is no passphrase in the first line of --passphrase-file."
-        raise UsageError(message)
-    return passphrase
 
 
 def _tell_opened(opened: "Sequence[Opened]") -> None:

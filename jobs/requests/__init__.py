@@ -1,1 +1,1 @@
-"""What customers ask for: today their choices about ads and personalisation."""
+"""What people ask for about their data: recorded, due, served and told."""
