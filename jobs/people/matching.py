@@ -112,8 +112,8 @@ def _find_any(marks: Mapping[str, Mark]) -> Find:
 
     def find(rows: "pa.Table") -> "pa.ChunkedArray":
         found = nobody(rows)
-        for name, mark in marks.items():
-            found = pc.or_(found, pc.fill_null(mark(rows[name]), fill_value=False))
+        for name, tell in marks.items():
+            found = pc.or_(found, pc.fill_null(tell(rows[name]), fill_value=False))
         return found
 
     return find
