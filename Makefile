@@ -51,6 +51,7 @@ bench: $(READY) ## Time the flows, identifiers, PAIR and erasure against the fie
 	$(BIN)/python -m tests.bench.identifiers
 	$(BIN)/python -m tests.bench.pair
 	$(BIN)/python -m tests.bench.erasure
+	$(BIN)/python -m tests.bench.charts
 
 airflow: $(READY) ## Start Airflow with the DAGs and its UI on port 8080
 	$(BIN)/python docker/airflow_local.py

@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -125,13 +126,32 @@ class Engine:
             builder = builder.config(key, value)
         os.environ[FREE_PORT_SWITCH] = "1"
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), active_session(None):
                 # PySpark tries to set options of the start again on the running session, and warns for each.
                 warnings.simplefilter("ignore", UserWarning)
                 return _configure(builder.getOrCreate(), SPARK_SESSION_OPTIONS)
         finally:
             # Left behind, it would stop Sail from running Python functions in this process.
             del os.environ[FREE_PORT_SWITCH]
+
+
+@contextmanager
+def active_session(session: "SparkSession | None") -> Iterator[None]:
+    """Let libraries that ask PySpark for the session of this process be given this one, or none.
+
+    A process may hold both engines, as tests do. Asked for a session, PySpark gives the first that was made: a local
+    Spark would be the embedded engine under another name.
+    """
+    from pyspark.sql.connect.session import SparkSession as Connected
+
+    held: Any = Connected
+    default, active = held._default_session, getattr(held._active_session, "session", None)
+    held._default_session = held._active_session.session = session
+    try:
+        yield
+    finally:
+        held._default_session = default or held._default_session
+        held._active_session.session = active or held._active_session.session
 
 
 def _is_above_debug(record: logging.LogRecord) -> bool:

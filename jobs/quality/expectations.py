@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from jobs.engine import active_session
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -87,10 +89,12 @@ def _validate(
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    source = context.data_sources.add_spark("rows", persist=False)
-    definition = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("rows")
-    batch = definition.get_batch({"dataframe": rows})
     numbered = [{**entry, "meta": {NUMBER: number}} for number, entry in enumerate(configurations)]
-    outcome = batch.validate(gx.ExpectationSuite(name="rows", expectations=numbered), result_format=dict(result_format))
+    suite = gx.ExpectationSuite(name="rows", expectations=numbered)
+    with active_session(rows.sparkSession):
+        source = context.data_sources.add_spark("rows", persist=False)
+        definition = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("rows")
+        batch = definition.get_batch({"dataframe": rows})
+        outcome = batch.validate(suite, result_format=dict(result_format))
     results = [result.to_json_dict() for result in outcome.results]
     return sorted(results, key=lambda result: int(result["expectation_config"]["meta"][NUMBER]))

@@ -27,7 +27,7 @@ CUSTOMERS = max(1000, EVENTS // 25)
 FIRST_DAY = date(2026, 3, 2)
 LENGTH = 3
 STEPS = ("sources.clickstream", "conform.clicks", "marts.also_viewed", "marts.recently_viewed")
-OTHER_STEPS = ("marts.bestsellers", "marts.also_bought", "marts.recommended_for_you")
+OTHER_STEPS = ("marts.bestsellers_exact", "marts.bestsellers", "marts.also_bought", "marts.recommended_for_you")
 CONTESTANTS = ("sail", "duckdb", "spark")
 EXPECTED = "Expected: Spark at least 4.0, DuckDB at most 1.5 times; peak memory of Sail under 6 GB."
 
