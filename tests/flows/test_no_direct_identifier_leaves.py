@@ -44,9 +44,13 @@ RETURN = {
 }
 """In a shop of a few days nobody has had the time to send anything back."""
 WITHOUT_FRAMES = {
+    "ledger.choices",
     "ledger.privacy_charges",
     "ledger.exports",
     "ledger.key_events",
+    "ledger.request_events",
+    "ledger.requests",
+    "ledger.retention_plans",
     "ledger.retention_runs",
     "ledger.step_runs",
 }
