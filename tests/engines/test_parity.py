@@ -13,7 +13,7 @@ from jobs.privacy.emails import PROFILES
 from tests.conftest import PROJECT, run_all_flows, skip_or_fail
 from tests.privacy.emails.written import normalise_all, spell_out, text_or_none
 
-pytestmark = [pytest.mark.parity, pytest.mark.slow]
+pytestmark = [pytest.mark.parity, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 JARS = PROJECT / "docker/spark/jars"
 OWN_TO_A_RUN = {
