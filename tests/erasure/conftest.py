@@ -55,7 +55,7 @@ def choose_person(lake):
 def list_values(person):
     """What the person alone is called, as written."""
     shared = person.shared
-    numbers = person.customer_ids | person.order_ids | person.return_ids | person.visitors
+    numbers = person.customer_ids | person.order_ids | person.return_ids
     parcels = {parcel.partition("/")[2] for parcel in person.parcel_ids}
     known = person.emails | person.addresses | person.subject_ids | person.person_ids | numbers | parcels
     return known | ((person.phones | person.names | person.streets) - shared)

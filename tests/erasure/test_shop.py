@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.slow]
 LAST_DAY = DEMO_FIRST_DAY + timedelta(days=DEMO_DAYS - 1)
 BOOKS = ("ledger/audience_", "vault/platform_")
 SEVERED = ("lake.orders", "lake.order_lines", "lake.returns", "lake.parcels", "lake.parcel_events")
-BUYERS = ("buyers", "buyers_rank", "revision", "restated_at")
-"""Whoever is erased is counted as nobody: orders of one person can no longer be told from those of several."""
+SOLD = ("period_id", "scope", "scope_value", "product_id", "units", "revenue", "returns")
+"""Not buyers, nor places that follow from them: orders of an erased person can no longer be told from those of others."""
 CHANGED = (*SEVERED, "ledger.requests", "ledger.exports")
 
 
@@ -73,7 +73,7 @@ def charts_of(lake):
     days = Days(DEMO_FIRST_DAY, LAST_DAY)
     run_step(lake, STEPS["marts.bestsellers_exact"], days)
     rows = lake.read_records("marts.bestsellers_exact")
-    return sorted(repr({name: value for name, value in row.items() if name not in BUYERS}) for row in rows)
+    return sorted(repr([row[name] for name in SOLD]) for row in rows)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,9 @@ def erased(shop, person, tmp_path_factory, now):
     lake = copy_shop(shop, tmp_path_factory.mktemp("erased"))
     record_choices(lake, [Choice(sorted(person.subject_ids)[0], "ads", False, now)])
     plant(lake, person, DEMO_FIRST_DAY)
+    (person,) = find_people(
+        lake, subject_ids=sorted(person.subject_ids), deep=True
+    )  # what was planted ties a cookie to them
     bestsellers = charts_of(lake)
     before, ad_ids = rows_of(lake), list_ad_ids(lake, [person])
     shapes = shapes_of(lake, [name for name in before if name.startswith(("landing", "vault", "lake"))])
@@ -92,7 +95,9 @@ def erased(shop, person, tmp_path_factory, now):
 
 
 def is_about(row, erased):
-    """Told by the row's text alone."""
+    """Told by the row's text alone; cookies are short, so they are looked for as the field of a line."""
+    if any(f'"visitor": "{visitor}"' in (row.get("raw") or "") for visitor in erased.person.visitors):
+        return True
     text = json.dumps(row, default=str, ensure_ascii=False).lower().replace("\\\\", "\\")
     return any(value.lower() in text for value in erased.values | erased.ad_ids)
 
@@ -175,7 +180,7 @@ def test_the_journal_forgets_who_it_was_about(erased):
     assert len(erased.lake.history("ledger.erasure_runs")) == 1
 
 
-def test_best_sellers_of_a_later_run_are_the_same(erased, tmp_path):
+def test_what_best_sellers_of_a_later_run_sold_is_the_same(erased, tmp_path):
     lake = copy_shop(erased.lake, tmp_path)
     assert charts_of(lake) == erased.bestsellers
 
