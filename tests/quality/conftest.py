@@ -16,7 +16,7 @@ def pair_rows(lake: Lake) -> Callable[..., Any]:
     """Rows of ``marts.also_bought`` from (product, other, rank), the rest being fine unless said otherwise."""
 
     def build(pairs: Sequence[tuple[str, str, int]], *, score: float = 0.5, orders: int = 3, buyers: int = 2) -> Any:
-        rows = [(*pair, score, orders, buyers, date(2024, 1, 31)) for pair in pairs]
+        rows = [(*pair, score, orders, buyers, None, date(2024, 1, 31)) for pair in pairs]
         return lake.session.createDataFrame(rows, lake.contracts["marts.also_bought"].engine_schema())
 
     return build
