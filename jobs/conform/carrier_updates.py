@@ -76,8 +76,8 @@ def type_updates(landing: "DataFrame", orders: "DataFrame", severed: SeveredOrde
         severed: orders of erased people that landing names.
 
     Returns:
-        One row per line: ``pull_day, source, position, carrier, parcel_id, order_id, event, event_time``, the corrected
-        fields, ``subject_id``, ``reason`` and ``raw``.
+        One row per line: ``pull_day, source, position, carrier, parcel_id, order_id, event, event_time, day``, the
+        corrected fields, ``subject_id``, ``reason`` and ``raw``.
     """
     schema = StructType([StructField(name, StringType()) for name in RECORD_FIELDS])
     parsed = landing.withColumn("_record", F.from_json(C.RECORD, schema))
@@ -105,7 +105,8 @@ def type_updates(landing: "DataFrame", orders: "DataFrame", severed: SeveredOrde
     )
     of_order = orders.select(C.ORDER_ID, C.SUBJECT_ID, F.lit(True).alias("_has_order"))
     beside = join_orders(typed, of_order, severed)
-    return beside.withColumn(C.REASON, _reason()).drop(C.DEFECT, TRACKING_NO, "_is_empty", "_names_order", "_has_order")
+    dated = beside.withColumn(C.DAY, F.to_date(C.EVENT_TIME))
+    return dated.withColumn(C.REASON, _reason()).drop(C.DEFECT, TRACKING_NO, "_is_empty", "_names_order", "_has_order")
 
 
 def select_events(updates: "DataFrame") -> "DataFrame":
@@ -200,7 +201,7 @@ def _conform(lake: Lake, days: Days) -> StepReport:
 
 def _publish(lake: Lake, updates: "DataFrame", days: Days) -> StepReport:
     lines_in = lake.count(LANDING, days=days)
-    with lake.scratch(updates) as typed, split_erased(lake, typed, CLAIMS, place=FILE_PLACE) as split:
+    with lake.scratch(updates) as typed, split_erased(lake, typed, CLAIMS, table=EVENTS, place=FILE_PLACE) as split:
         kept = split.kept
         rejects = kept.frame.where(F.col(C.REASON).isNotNull())
         quarantined = publish_rejects(lake, "quarantine.carrier_updates", rejects, days)
@@ -213,7 +214,7 @@ def _publish(lake: Lake, updates: "DataFrame", days: Days) -> StepReport:
             forgotten=split.rows,
         )
         events = _fold_events(lake, _select_all_events(lake, split), days)
-        with lake.scratch(kept.frame.transform(select_corrections)) as corrections:
+        with lake.scratch(split.of_others(FILE_PLACE).transform(select_corrections)) as corrections:
             fold_reports(lake, corrections.frame, subject_keys(lake))
             rows_out = events + corrections.rows
         split.scrub(lake, LANDING, FILE_PLACE)

@@ -148,7 +148,10 @@ def run(lake: Lake, days: Days) -> StepReport:
     parsed = lake.read(LANDING, days=days).transform(parse_lines)
     events = parsed.transform(type_events, subject_keys(lake), keep_places=has_tombstones(lake))
     is_text = F.col(C.RAW).isNotNull()
-    with lake.scratch(events) as typed, split_erased(lake, typed, CLAIMS, place=FILE_PLACE, texts=is_text) as split:
+    with (
+        lake.scratch(events) as typed,
+        split_erased(lake, typed, CLAIMS, table=CLICKS, place=FILE_PLACE, texts=is_text) as split,
+    ):
         kept = split.kept
         quarantined = publish_rejects(lake, "quarantine.clicks", kept.frame.where("reason is not null"), days)
         understood = kept.rows - quarantined

@@ -123,9 +123,10 @@ def _fold_alone(
     names = lake.contracts[table].column_names
     both = new_rows.frame.select(*names)
     from_pull = F.col(C.PULL_DAY).between(pulled.first, pulled.last)
-    severed = SeveredRows.of(lake, table)
+    severed, taken_over = SeveredRows.of(lake, table), 0
     if base:
         old = lake.read(table, days=Days(touched[0], touched[-1])).where(F.col(C.DAY).isin(*touched))
+        taken_over = severed.count_taken_over(old.where(from_pull & ~severed.is_severed), both)
         both = severed.keep(old.where(~from_pull), old.where(from_pull), both)
 
     def gate(rows: "DataFrame", staged: Staged) -> None:
@@ -135,6 +136,7 @@ def _fold_alone(
     staged = lake.replace(table, finished, partitions=partitions, gate=gate, base=base)
     is_counted = from_pull & ~severed.is_severed
     rows = lake.staged_frame(staged).where(is_counted).count() if base or severed.contract else staged.rows
+    rows -= taken_over
     return FoldResult(rows, severed.count_others(new_rows) - rows, touched)
 
 

@@ -7,7 +7,7 @@ without the person; and landing loses it again. As long as nobody was erased, no
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
+from jobs.conform.held import find_kept, leave_held_days
 from jobs.conform.written_addresses import find_written
 from jobs.lake import Contract, Lake
 from jobs.lake import columns as C
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 ERASED: Final = "_is_erased"
+SPARED: Final = "_is_spared"
 FILE_PLACE: Final = (C.PULL_DAY, C.SOURCE, C.POSITION)
 ROW_PLACE: Final = (C.PULL_DAY, C.ROW_NO)
 
@@ -74,11 +76,18 @@ class Split:
         kept: the rows of everybody else.
         erased: those of erased people, in the same columns; none where there are none.
         rows: how many these are.
+        spared: those of the kept rows that are an erased person's and on hold; none where there is no such hold.
     """
 
     kept: Scratch
     erased: "DataFrame | None" = field(default=None, repr=False)
     rows: int = 0
+    spared: "DataFrame | None" = field(default=None, repr=False)
+
+    def of_others(self, place: Sequence[str]) -> "DataFrame":
+        """Kept rows but those on hold: what is told anew about an erased person tells nothing about anybody."""
+        rows = self.kept.frame
+        return rows if self.spared is None else rows.join(self.spared.select(*place), on=list(place), how="left_anti")
 
     def add_severed(self, lake: Lake, valid: "DataFrame", contract: Contract, *, where: "Column") -> "DataFrame":
         """Valid rows of a table together with those of erased people, severed.
@@ -106,7 +115,10 @@ class Split:
         if self.erased is None:
             return
         places = self.erased.select(*place).distinct()
-        days = sorted(str(row[0]) for row in places.select(C.PULL_DAY).distinct().collect())
+        touched = sorted(str(row[0]) for row in places.select(C.PULL_DAY).distinct().collect())
+        days = leave_held_days(lake, landing, touched)
+        if not days:
+            return
         base = lake.current_files(landing, days)
         rows = lake.read(landing).where(F.col(C.PULL_DAY).cast("string").isin(*days))
         if C.POSITION in place:
@@ -119,7 +131,13 @@ class Split:
 
 @contextmanager
 def split_erased(
-    lake: Lake, typed: Scratch, claims: Sequence[Claim], *, place: Sequence[str], texts: "Column | None" = None
+    lake: Lake,
+    typed: Scratch,
+    claims: Sequence[Claim],
+    *,
+    table: str,
+    place: Sequence[str],
+    texts: "Column | None" = None,
 ) -> Iterator[Split]:
     """Tell rows of erased people from all others.
 
@@ -127,6 +145,7 @@ def split_erased(
         lake: the lake.
         typed: rows with the claims' columns, ``place``, ``reason`` and ``raw``.
         claims: by what a row may be somebody's.
+        table: that the rows are for; those that a hold keeps of it are left as they are.
         place: columns that say which line a row was.
         texts: rows whose ``raw`` may hold an address where no column does; by default those with a ``reason``.
 
@@ -138,31 +157,49 @@ def split_erased(
         return
     with ExitStack() as stack:
         is_text = F.col(C.REASON).isNotNull() if texts is None else texts
-        split, spreads = _split_once(lake, stack, typed, claims, place, is_text)
+        split, spreads = _split_once(lake, stack, typed, claims, table, place, is_text)
         while spreads:
-            split, spreads = _split_once(lake, stack, typed, claims, place, is_text)
+            split, spreads = _split_once(lake, stack, typed, claims, table, place, is_text)
         yield split
 
 
 def _split_once(
-    lake: Lake, stack: ExitStack, typed: Scratch, claims: Sequence[Claim], place: Sequence[str], texts: "Column"
+    lake: Lake,
+    stack: ExitStack,
+    typed: Scratch,
+    claims: Sequence[Claim],
+    table: str,
+    place: Sequence[str],
+    texts: "Column",
 ) -> tuple[Split, bool]:
     """The split, and whether tombstones came of it by which more rows may be known."""
     beside = lay_beside(lake, stack, typed.frame, claims)
-    marks = [claim.is_erased() for claim in claims if claim.erased_at in beside.columns]
+    laid = [claim for claim in claims if claim.erased_at in beside.columns]
     rows, written = lay_written(lake, stack, beside, place, texts)
-    marked = mark_erased(lake, stack, rows, [*marks, *written])
+    marks = [*(claim.is_erased() for claim in laid), *written]
+    kept = find_kept(lake, table, typed.frame.columns, [claim.erased_at for claim in laid]) if marks else None
+    marked = mark_erased(lake, stack, rows, marks, kept=kept)
     if marked is None:
         return Split(typed), False
     spreads = _spread(lake, marked.frame.where(ERASED), claims)
-    return split_marked(typed, marked), spreads
+    split = split_marked(typed, marked)
+    if kept is None:
+        return split, spreads
+    return replace(split, spared=marked.frame.where(SPARED).select(*typed.frame.columns)), spreads
 
 
-def mark_erased(lake: Lake, stack: ExitStack, rows: "DataFrame", marks: Sequence["Column"]) -> Scratch | None:
-    """Rows with :data:`ERASED`, true where any of the conditions holds; none where there is no condition."""
+def mark_erased(
+    lake: Lake, stack: ExitStack, rows: "DataFrame", marks: Sequence["Column"], *, kept: "Column | None" = None
+) -> Scratch | None:
+    """Rows with :data:`ERASED`: where a condition holds and ``kept`` does not; none where there is no condition.
+
+    Where both hold, they have :data:`SPARED`.
+    """
     if not marks:
         return None
-    marked = rows.withColumn(ERASED, reduce(or_, (F.coalesce(mark, F.lit(False)) for mark in marks)))
+    is_erased = reduce(or_, (F.coalesce(mark, F.lit(False)) for mark in marks))
+    spared = F.lit(False) if kept is None else is_erased & kept
+    marked = rows.withColumns({ERASED: is_erased & ~spared, SPARED: spared})
     return stack.enter_context(lake.scratch(marked))
 
 

@@ -160,7 +160,7 @@ def _conform(lake: Lake, days: Days) -> StepReport:
 def _publish(lake: Lake, lines: "DataFrame", days: Days) -> StepReport:
     rows_in = lake.count(LANDING, days=days)
     contract, is_valid = lake.contracts[ORDER_LINES], F.col(C.REASON).isNull()
-    with lake.scratch(lines) as typed, split_erased(lake, typed, CLAIMS, place=ROW_PLACE) as split:
+    with lake.scratch(lines) as typed, split_erased(lake, typed, CLAIMS, table=ORDER_LINES, place=ROW_PLACE) as split:
         kept = split.kept
         quarantined = publish_rejects(lake, "quarantine.order_lines", select_rejects(kept.frame, "order_lines"), days)
         understood = kept.rows - quarantined

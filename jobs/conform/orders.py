@@ -151,7 +151,7 @@ def run(lake: Lake, days: Days) -> StepReport:
     landed = lake.read(LANDING, days=days)
     orders = landed.transform(type_orders, accounts, subject_keys(lake), names_accounts=is_watched)
     contract, is_valid = lake.contracts[ORDERS], F.col(C.REASON).isNull()
-    with lake.scratch(orders) as typed, split_erased(lake, typed, CLAIMS, place=ROW_PLACE) as split:
+    with lake.scratch(orders) as typed, split_erased(lake, typed, CLAIMS, table=ORDERS, place=ROW_PLACE) as split:
         kept = split.kept
         quarantined = publish_rejects(lake, "quarantine.orders", select_rejects(kept.frame, "orders"), days)
         understood = kept.rows - quarantined

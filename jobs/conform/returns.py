@@ -139,7 +139,10 @@ def _conform(lake: Lake, returns: "DataFrame", days: Days) -> StepReport:
     rows_in = lake.count(LANDING, days=days)
     contract, is_valid = lake.contracts[RETURNS], F.col("_reject").isNull()
     is_reject = F.col("_reject").isNotNull()
-    with lake.scratch(returns) as typed, split_erased(lake, typed, CLAIMS, place=ROW_PLACE, texts=is_reject) as split:
+    with (
+        lake.scratch(returns) as typed,
+        split_erased(lake, typed, CLAIMS, table=RETURNS, place=ROW_PLACE, texts=is_reject) as split,
+    ):
         kept = split.kept
         rejects = select_rejects(kept.frame.withColumn(C.REASON, F.col("_reject")), "returns")
         quarantined = publish_rejects(lake, "quarantine.returns", rejects, days)

@@ -146,7 +146,7 @@ def run(lake: Lake, days: Days) -> StepReport:
     ring, partners = open_ring(lake), _list_reporting(lake, days)
     destroyed = list_destroyed(ring, partners, days)
     lines = _resolve_lines(lake, ring, partners, days)
-    with lake.scratch(lines) as resolved, split_erased(lake, resolved, CLAIMS, place=FILE_PLACE) as split:
+    with lake.scratch(lines) as resolved, split_erased(lake, resolved, CLAIMS, table=TABLE, place=FILE_PLACE) as split:
         kept = split.kept
         rejects = kept.frame.where(F.col(C.REASON).isNotNull())
         if destroyed:

@@ -19,7 +19,7 @@ from jobs.lake.rewriting import Find
 from jobs.lake.scanning import scan_rows
 from jobs.people.finding import find_people
 from jobs.people.held_packages import may_name
-from jobs.people.holds import ORDER, PERIOD, SUBJECT, Hold
+from jobs.people.holds import LEDGER, ORDER, PERIOD, SUBJECT, Hold
 from jobs.people.matching import RowMatch, match_rows
 from jobs.people.person import Person
 from jobs.people.values import find_values, nobody
@@ -27,7 +27,6 @@ from jobs.people.values import find_values, nobody
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EXEMPT: Final = ("ledger.holds",)
 PACKAGES: Final = ("exports.additions", "exports.removals", "exports.app_installs", "exports.conversions")
 OF_ORDERS: Final = (
     ("lake.returns", C.RETURN_ID, "return_ids"),
@@ -92,7 +91,9 @@ class Keeper:
     def find_held(self, table: str) -> HeldRows | None:
         """What the holds keep of a table; none where they keep nothing of it."""
         contract = self._lake.contracts[table]
-        holds = [hold for hold in self.holds if hold.covers(table) and table not in EXEMPT]
+        if table == LEDGER:
+            return _hold_holds(self.holds)
+        holds = [hold for hold in self.holds if hold.covers(table)]
         matches = {hold.hold_id: self._match(contract, hold) for hold in holds if hold.scope != PERIOD}
         by_day = _DayMarks(contract, [hold for hold in holds if hold.days is not None])
         found = [match for match in matches.values() if match is not None]
@@ -103,6 +104,10 @@ class Keeper:
         stored = tuple(dict.fromkeys(columns))
         buckets = None if by_day.columns else _unite_buckets(found)
         return HeldRows(table, stored, _find_any([*found, by_day]), by_day.periods, buckets, tuple(keeping))
+
+    def list_named(self) -> list[Person]:
+        """Everybody on hold; an order on hold is a person of whom nothing but the order is known."""
+        return [person for people in self._people.values() for person in people]
 
     def holds_of_package(self, folder: str, day: date) -> list[Hold]:
         """The holds that keep a partner's package.
@@ -140,6 +145,15 @@ class Keeper:
             return match
         # Whose orders these are is not known, and so not where their rows are.
         return RowMatch(match.columns, match.find)
+
+
+def _hold_holds(holds: tuple[Hold, ...]) -> HeldRows | None:
+    """The ledger of holds itself: what an open hold names must stay known as long as it is open."""
+    import pyarrow.compute as pc
+
+    return (
+        HeldRows(LEDGER, (C.RELEASED_AT,), lambda rows: pc.is_null(rows[C.RELEASED_AT]), holds=holds) if holds else None
+    )
 
 
 def find_order(lake: Lake, order_ids: Iterable[str]) -> Person:
