@@ -6,6 +6,7 @@ from jobs.errors import CommitConflictError
 from jobs.lake import Days, Lake
 from jobs.lake.optimizing import TARGET_BYTES, Optimized, optimize
 from jobs.lake.reports import StepReport
+from jobs.retention.tidying import vacuum_table
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,8 @@ def optimize_tables(lake: Lake, tables: list[str], *, target_bytes: int = TARGET
         tables: names; one that does not exist yet is left out.
         target_bytes: size of a file.
     """
-    done = []
+    done: list[Optimized] = []
+    problems: dict[str, str] = {}
     for table in tables:
         if not lake.exists(table):
             continue
@@ -26,7 +28,9 @@ def optimize_tables(lake: Lake, tables: list[str], *, target_bytes: int = TARGET
             done.append(optimize(lake, table, target_bytes=target_bytes))
         except CommitConflictError as error:
             logger.warning("%s", error)
-        lake.vacuum(table)
+        vacuum_table(lake, table, problems)
+    for table, problem in problems.items():
+        logger.warning("%s: files of no use could not be removed (%s); retention tries again.", table, problem)
     return done
 
 

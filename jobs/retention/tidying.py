@@ -21,11 +21,11 @@ def clean_up(lake: Lake) -> None:
     problems: dict[str, str] = {}
     for table in cleanup.list_pending(lake.home):
         if table in lake.contracts:
-            _vacuum(lake, table, problems, keep=timedelta(0))
+            vacuum_table(lake, table, problems, keep=timedelta(0))
         if table not in problems:
             cleanup.clear_pending(lake.home, table)
     for table in lake.contracts:
-        _vacuum(lake, table, problems)
+        vacuum_table(lake, table, problems)
     cleanup.remove_leftovers(lake.home)
     shelf.remove_old_files(lake, datetime.now(UTC) - timedelta(days=PLAN_FILE_DAYS))
     if problems:
@@ -37,7 +37,8 @@ def clean_up(lake: Lake) -> None:
         raise SophiluxError(message)
 
 
-def _vacuum(lake: Lake, table: str, problems: dict[str, str], **options: Any) -> None:  # noqa: ANN401
+def vacuum_table(lake: Lake, table: str, problems: dict[str, str], **options: Any) -> None:  # noqa: ANN401
+    """Remove a table's files of no use; a reason why that cannot be goes to ``problems``, under the table's name."""
     try:
         lake.vacuum(table, **options)
     except OSError as error:
