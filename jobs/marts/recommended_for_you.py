@@ -38,6 +38,7 @@ ALSO_BOUGHT, ALSO_VIEWED, POPULAR = "also_bought", "also_viewed", "popular"
 WINDOW_DAYS: Final = 90
 POPULAR_DAYS: Final = 30
 STEPS: Final = 5
+STEP_POWER: Final = 1.5
 NEIGHBOURS: Final = 20
 TOP: Final = 20
 # Twice the list, so that it is still full when up to TOP of the popular products are known to the person.
@@ -67,13 +68,14 @@ def select_interactions(clicks: "DataFrame", sales: "DataFrame") -> "DataFrame":
 
 
 def weigh_recent_products(interactions: "DataFrame") -> "DataFrame":
-    """The last ``STEPS`` distinct products of each person, weighed by their strongest action over their step."""
+    """The last ``STEPS`` distinct products of each person, weighed by their strongest action and their step."""
     by_product = interactions.groupBy(C.SUBJECT_ID, C.PRODUCT_ID).agg(
         F.max(_WEIGHT).alias(_WEIGHT), F.max(_AT).alias(_AT)
     )
     latest_first = Window.partitionBy(C.SUBJECT_ID).orderBy(F.desc(_AT), C.PRODUCT_ID)
     steps = by_product.withColumn(_STEP, F.row_number().over(latest_first)).where(F.col(_STEP) <= STEPS)
-    return steps.select(C.SUBJECT_ID, C.PRODUCT_ID, (F.col(_WEIGHT) / F.col(_STEP)).alias(_WEIGHT))
+    fading = F.col(_STEP) * F.sqrt(_STEP)  # to the power of STEP_POWER, and the same on every engine
+    return steps.select(C.SUBJECT_ID, C.PRODUCT_ID, (F.col(_WEIGHT) / fading).alias(_WEIGHT))
 
 
 def number_people(recent: "DataFrame") -> "DataFrame":
