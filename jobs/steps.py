@@ -125,13 +125,13 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "marts.also_bought",
                 "Products bought together",
-                ("lake.order_lines", "lake.orders", "lake.products"),
+                ("lake.order_lines", "lake.orders", "lake.products", "lake.sessions", "lake.subjects"),
                 ("marts.also_bought",),
             ),
             Step(
                 "marts.also_viewed",
                 "Products viewed in one visit",
-                ("lake.clicks", "lake.products"),
+                ("lake.clicks", "lake.products", "lake.subjects"),
                 ("marts.also_viewed",),
             ),
             Step(
@@ -140,6 +140,8 @@ FLOWS: tuple[Flow, ...] = (
                 (
                     "lake.clicks",
                     "lake.order_lines",
+                    "lake.orders",
+                    "lake.products",
                     "lake.subjects",
                     "ledger.choices",
                     "marts.also_bought",

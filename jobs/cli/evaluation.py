@@ -13,6 +13,7 @@ from jobs.errors import UsageError
 
 @app.command(epilog="Example: sophilux evaluate --dataset logs/yoochoose --task next-click --json")
 def evaluate(
+    *,
     dataset: Annotated[Path, typer.Option(help="A file, or a folder with one, or with one named train and one test.")],
     task: Annotated[str, typer.Option(help="next-click, next-basket (one item hidden) or top-n (for persons).")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per method, as soon as it is done.")] = False,

@@ -105,7 +105,9 @@ def split_by_time(events: "pd.DataFrame", task: str, *, first_test_day: date | N
         start = float(ends.quantile(1 - share, interpolation="higher"))
     is_test = moment >= start
     if is_test.all() or not is_test.any():
-        message = f"Split at {datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M}, one side has no events; choose another day."
+        message = (
+            f"Split at {datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M}, one side has no events; choose another day."
+        )
         raise UsageError(message)
     return events[~is_test], events[is_test]
 

@@ -122,7 +122,9 @@ def _load(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
                 parse_options=csv.ParseOptions(delimiter=separator),
                 read_options=csv.ReadOptions(column_names=names, skip_rows=1),
                 convert_options=csv.ConvertOptions(
-                    include_columns=list(chosen), column_types=dict.fromkeys(chosen, pa.string()), strings_can_be_null=True
+                    include_columns=list(chosen),
+                    column_types=dict.fromkeys(chosen, pa.string()),
+                    strings_can_be_null=True,
                 ),
             )
         frame = table.to_pandas()

@@ -101,7 +101,7 @@ def ask_baskets(dataset: Dataset) -> Queries:
         distinct = sorted(set(basket.tolist()))
         if len(distinct) > 1:
             name = dataset.test.baskets[number]
-            hidden = min(distinct, key=lambda item: md5(f"{name}|{dataset.test.items[item]}"))  # noqa: B023
+            hidden = min(distinct, key=lambda item: md5(f"{name}|{dataset.test.items[item]}"))
             items += [item for item in distinct if item != hidden]
             lengths.append(len(distinct) - 1)
             wanted.append(hidden)

@@ -114,7 +114,9 @@ def evaluate(session: "SparkSession", plan: Plan) -> Iterator[dict[str, Any]]:
         fitted = time.perf_counter()
         lists = method.recommend(queries)
         scored = time.perf_counter()
-        measures = {k: round(v, 5) for at in PLACES[plan.task] for k, v in measure(lists, queries.wanted, at=at).items()}
+        measures = {
+            k: round(v, 5) for at in PLACES[plan.task] for k, v in measure(lists, queries.wanted, at=at).items()
+        }
         seconds = {"fit_seconds": round(fitted - tuned, 3), "score_seconds": round(scored - fitted, 3)}
         if name == "sophilux" and plan.tune:
             seconds["tune_seconds"] = round(tuned - started, 3)

@@ -16,9 +16,10 @@ from jobs.evaluation.scores import recommend_sparse
 from jobs.lake import columns as C
 from jobs.marts import also_bought, also_viewed
 from jobs.marts.completion import COMPLETION
+from jobs.marts.interactions import STEP_POWER, STEPS
+from jobs.marts.neighbours import find_neighbours
 from jobs.marts.reach import reach_further
 from jobs.marts.recipes import BOUGHT, VIEWED, Recipe
-from jobs.marts.recommended_for_you import STEP_POWER, STEPS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,9 +95,9 @@ def _find_neighbours(events: "DataFrame", recipe: Recipe, as_of: date, size: int
     """What the production jobs make of the events, and whether completions are in it."""
     if recipe.in_sequence:
         items = also_viewed.select_visit_items(events)
-        return also_viewed.find_neighbours(items, recipe, as_of=as_of), False
+        return find_neighbours(items, recipe, as_of=as_of), False
     items = also_bought.select_order_items(events)
-    neighbours = also_bought.find_neighbours(items, recipe, as_of=as_of)
+    neighbours = find_neighbours(items, recipe, as_of=as_of)
     if not 0 < size <= recipe.small_catalogue:
         return neighbours, False
     return also_bought.complete_neighbours(neighbours, items, recipe, as_of=as_of), True

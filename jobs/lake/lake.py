@@ -4,7 +4,7 @@ Writing is always the same four moves: check the columns against the contract, s
 them, commit. A reader sees the state before or after, never between.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -111,8 +111,25 @@ class Lake:
         contract = self.contracts[table]
         check_columns(contract, [(f.name, f.dataType.simpleString()) for f in rows.schema.fields])
         notes = write_record(table, self.tracer.check(contract, rows))
-        clustered = rows.sort(SUBJECT_BUCKET) if SUBJECT_BUCKET in contract.column_names else rows
+        clustered = self._cluster(contract, rows)
         return self._stage(contract, lambda folder: staging.write_frame(clustered, contract, folder), notes)
+
+    def stage_parts(self, table: str, parts: Iterable["DataFrame"]) -> Staged:
+        """Like :meth:`stage`, for frames that together are the rows; each is asked for when the one before is written.
+
+        Raises:
+            ContractError: see :meth:`stage`; nothing of any part is left.
+        """
+        contract = self.contracts[table]
+        notes: dict[str, str] = {}
+
+        def write_all(folder: str) -> None:
+            for rows in parts:
+                check_columns(contract, [(f.name, f.dataType.simpleString()) for f in rows.schema.fields])
+                notes.update(write_record(table, self.tracer.check(contract, rows)))
+                staging.write_frame(self._cluster(contract, rows), contract, folder)
+
+        return self._stage(contract, write_all, notes)
 
     def stage_batches(self, table: str, batches: "pa.RecordBatchReader") -> Staged:
         """Write Arrow batches as files that belong to no version of the table yet.
@@ -199,6 +216,11 @@ class Lake:
             staged = self.stage(table, rows)
             staged = replace(staged, notes={**staged.notes, **notes})
             return self._publish(staged, partitions, gate, base)
+
+    def replace_parts(self, table: str, parts: Iterable["DataFrame"], *, gate: Gate | None = None) -> Staged:
+        """Replace the whole table by frames that are computed and written one after the other, in one commit."""
+        with storage.table_lock(self.home, table, exclusive=False):
+            return self._publish(self.stage_parts(table, parts), None, gate)
 
     def replace_batches(self, table: str, batches: "pa.RecordBatchReader", *, partitions: Collection[str]) -> Staged:
         """Replace partitions by Arrow batches as they stream in."""
@@ -350,6 +372,10 @@ class Lake:
             delta = DeltaTable(self.location(table))
             hours = int(keep.total_seconds() // 3600)
             return delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+
+    @staticmethod
+    def _cluster(contract: Contract, rows: "DataFrame") -> "DataFrame":
+        return rows.sort(SUBJECT_BUCKET) if SUBJECT_BUCKET in contract.column_names else rows
 
     def _stage(
         self, contract: Contract, write: Callable[[str], None], notes: Mapping[str, str] = MappingProxyType({})

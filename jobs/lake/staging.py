@@ -71,8 +71,8 @@ def new_folder(location: str) -> str:
 
 
 def write_frame(frame: "DataFrame", contract: Contract, folder: str) -> None:
-    """Let the engine write the rows as Parquet, one folder per partition value."""
-    writer = frame.write.mode("overwrite").option("compression", COMPRESSION)
+    """Let the engine write the rows as Parquet, one folder per partition value, beside what is in the folder."""
+    writer = frame.write.mode("append").option("compression", COMPRESSION)
     if contract.partition_column:
         writer = writer.partitionBy(contract.partition_column)
     writer.parquet(folder)

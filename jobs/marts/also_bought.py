@@ -6,7 +6,6 @@ that favours no product. Where the catalogue is small, ``completion`` says besid
 holds others too; elsewhere it is null. :data:`jobs.marts.recipes.BOUGHT` has the numbers.
 """
 
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,8 +16,10 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts import cooccurrence as co
+from jobs.marts.abuse import find_bursts, find_suspects, judge
 from jobs.marts.completion import COMPLETION, weigh_completions
-from jobs.marts.neighbours import OTHER, choose_categories, name_products, rank_neighbours
+from jobs.marts.movements import name_contributors
+from jobs.marts.neighbours import OTHER, choose_categories, find_neighbours, gather_baskets
 from jobs.marts.purchases import keep_sales
 from jobs.marts.recipes import Recipe, load_recipes
 from jobs.quality import gate
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 NAME: Final = "also_bought"
 TABLE: Final = f"marts.{NAME}"
 ORDER_LINES: Final = "lake.order_lines"
+SUBJECTS: Final = "lake.subjects"
 WINDOW_DAYS: Final = 365
 
 
@@ -45,30 +47,36 @@ def select_order_items(sales: "DataFrame") -> "DataFrame":
     )
 
 
-def find_neighbours(
-    items: "DataFrame", recipe: Recipe, *, as_of: "date", categories: "DataFrame | None" = None
-) -> "DataFrame":
-    """Neighbours of every product of the orders, see :func:`jobs.marts.neighbours.rank_neighbours`.
+def drop_abuse(sales: "DataFrame", subjects: "DataFrame", flagged: "DataFrame") -> "DataFrame":
+    """Sales without those that charts do not count either, see :mod:`jobs.marts.abuse`.
 
     Args:
-        items: of :func:`select_order_items`.
-        recipe: how pairs are weighed, scored and kept.
-        as_of: last day taken into account.
-        categories: of :func:`jobs.marts.neighbours.choose_categories`.
+        sales: order lines that count.
+        subjects: rows of ``lake.subjects``.
+        flagged: ``day`` and ``subject_id`` of people whose clicks were flagged.
     """
-    baskets = co.collect_baskets(items, recipe, as_of=as_of)
-    names = name_products(items, categories)
-    return rank_neighbours(co.pair_products(baskets, recipe), co.weigh_products(baskets), names, recipe)
+    of_order = F.concat(F.lit("order:"), C.ORDER_ID)
+    named = sales.transform(name_contributors, subjects, of_order)
+    marked = flagged.distinct().transform(name_contributors, subjects, F.lit(None).cast("string"))
+    judged = judge(named, find_suspects(named, marked), find_bursts(named))
+    return judged.where(F.col(C.RULE).isNull()).select(*sales.columns)
 
 
-def complete_neighbours(neighbours: "DataFrame", items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
+def complete_neighbours(
+    neighbours: "DataFrame",
+    items: "DataFrame",
+    recipe: Recipe,
+    *,
+    as_of: "date",
+    subjects: "DataFrame | None" = None,
+) -> "DataFrame":
     """The same rows with ``COMPLETION``, 0 where the regression finds that a pair adds nothing.
 
     Long orders weigh more here than in the score (1/square root of their size), because the regression already tells
     their products apart.
     """
     longer = replace(recipe, length_halves=1)
-    baskets = co.collect_baskets(items, longer, as_of=as_of)
+    baskets = gather_baskets(items, longer, as_of=as_of, subjects=subjects)
     pairs, weights = co.pair_products(baskets, longer), co.weigh_products(baskets)
     added = weigh_completions(pairs, weights, regularisation=recipe.regularisation)
     by_pair = added.withColumnsRenamed({co.A: co.ITEM, co.B: OTHER})
@@ -94,20 +102,31 @@ def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     recipe = load_recipes(lake.settings.recommendations)[NAME]
-    orders, products = lake.read("lake.orders", days=window), lake.read("lake.products")
-    sales = lake.read(ORDER_LINES, days=window).transform(keep_sales, orders, products)
-    categories = choose_categories(products, recipe)
-    with ExitStack() as scratches:
-        items = scratches.enter_context(lake.scratch(select_order_items(sales))).frame
-        neighbours = find_neighbours(items, recipe, as_of=days.last, categories=categories)
-        if is_small(items, recipe):
-            completed = complete_neighbours(neighbours, items, recipe, as_of=days.last)
-        else:
-            completed = neighbours.withColumn(COMPLETION, F.lit(None).cast("double"))
-        rows = shape_also_bought(completed, as_of=days.last)
+    with lake.scratch(read_items(lake, window)) as scratch:
+        rows = build_also_bought(lake, scratch.frame, recipe, as_of=days.last)
         staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was bought by two people in {window}."]
     return StepReport(rows_in=lake.count(ORDER_LINES, days=window), rows_out=staged.rows, warnings=warnings)
+
+
+def read_items(lake: Lake, window: Days) -> "DataFrame":
+    """What was honestly bought in some days, as items of orders."""
+    orders, products = lake.read("lake.orders", days=window), lake.read("lake.products")
+    sales = lake.read(ORDER_LINES, days=window).transform(keep_sales, orders, products)
+    sessions = lake.read("lake.sessions", days=window)
+    flagged = sessions.where(F.col(C.FLAG).isNotNull()).select(C.DAY, C.SUBJECT_ID)
+    return sales.transform(drop_abuse, lake.read(SUBJECTS), flagged).transform(select_order_items)
+
+
+def build_also_bought(lake: Lake, items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
+    """Neighbours with completions where the catalogue is small, in the contract's columns."""
+    subjects = lake.read(SUBJECTS)
+    categories = choose_categories(lake.read("lake.products"), recipe)
+    neighbours = find_neighbours(items, recipe, as_of=as_of, categories=categories, subjects=subjects)
+    if is_small(items, recipe):
+        completed = complete_neighbours(neighbours, items, recipe, as_of=as_of, subjects=subjects)
+        return shape_also_bought(completed, as_of=as_of)
+    return shape_also_bought(neighbours.withColumn(COMPLETION, F.lit(None).cast("double")), as_of=as_of)
 
 
 def is_small(items: "DataFrame", recipe: Recipe) -> bool:

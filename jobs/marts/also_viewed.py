@@ -14,8 +14,8 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts import cooccurrence as co
-from jobs.marts.neighbours import choose_categories, name_products, rank_neighbours
-from jobs.marts.recipes import Recipe, load_recipes
+from jobs.marts.neighbours import choose_categories, find_neighbours
+from jobs.marts.recipes import load_recipes
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -43,27 +43,8 @@ def select_visit_items(clicks: "DataFrame") -> "DataFrame":
     )
 
 
-def find_neighbours(
-    items: "DataFrame", recipe: Recipe, *, as_of: "date", categories: "DataFrame | None" = None
-) -> "DataFrame":
-    """Neighbours of every product of the visits, see :func:`jobs.marts.neighbours.rank_neighbours`.
-
-    Args:
-        items: of :func:`select_visit_items`.
-        recipe: how pairs are weighed, scored and kept.
-        as_of: last day taken into account.
-        categories: of :func:`jobs.marts.neighbours.choose_categories`.
-    """
-    baskets = co.collect_baskets(items, recipe, as_of=as_of)
-    names = name_products(items, categories)
-    return rank_neighbours(co.pair_products(baskets, recipe), co.weigh_products(baskets), names, recipe)
-
-
-def build_also_viewed(
-    clicks: "DataFrame", recipe: Recipe, *, as_of: "date", categories: "DataFrame | None" = None
-) -> "DataFrame":
-    """Neighbours of every product, in the contract's columns."""
-    neighbours = find_neighbours(select_visit_items(clicks), recipe, as_of=as_of, categories=categories)
+def shape_also_viewed(neighbours: "DataFrame", *, as_of: "date") -> "DataFrame":
+    """Neighbours in the contract's columns."""
     return neighbours.select(
         C.PRODUCT_ID,
         C.OTHER_PRODUCT_ID,
@@ -79,8 +60,14 @@ def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     recipe = load_recipes(lake.settings.recommendations)[NAME]
-    categories = choose_categories(lake.read("lake.products"), recipe)
-    rows = build_also_viewed(lake.read(CLICKS, days=window), recipe, as_of=days.last, categories=categories)
-    staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
+    items = lake.read(CLICKS, days=window).transform(select_visit_items)
+    neighbours = find_neighbours(
+        items,
+        recipe,
+        as_of=days.last,
+        categories=choose_categories(lake.read("lake.products"), recipe),
+        subjects=lake.read("lake.subjects"),
+    )
+    staged = lake.replace(TABLE, shape_also_viewed(neighbours, as_of=days.last), gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was viewed by two people in {window}."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

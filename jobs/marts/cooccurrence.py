@@ -30,7 +30,7 @@ BASKETS: Final = "_baskets"
 PEOPLE: Final = "_people"
 ITEM, A, B = "_item", "_a", "_b"
 WEIGHT, FORWARD, BACKWARD = "_weight", "_forward", "_backward"
-_ITEMS, _GAP = "_items", "_gap"
+_ITEMS, _GAP, _HUMAN = "_items", "_gap", "_human"
 
 
 def collect_baskets(items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
@@ -52,6 +52,20 @@ def collect_baskets(items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "Da
     arrays = distinct.groupBy(BASKET, PERSON).agg(in_place.alias(_ITEMS), F.max(C.DAY).alias(C.DAY))
     numbers = arrays.select(PERSON, C.DAY, F.transform(_ITEMS, lambda entry: entry[ITEM]).alias(_ITEMS))
     return numbers.select(PERSON, _ITEMS, _weigh_basket(recipe, as_of).alias(WEIGHT))
+
+
+def unite_people(baskets: "DataFrame", subjects: "DataFrame") -> "DataFrame":
+    """Baskets with one ``PERSON`` for all addresses and accounts that belong to one human.
+
+    Args:
+        baskets: of :func:`collect_baskets`, with the hash of a ``subject_id`` as ``PERSON``.
+        subjects: rows of ``lake.subjects``.
+    """
+    human = F.xxhash64(F.coalesce(C.CIRCLE_ID, C.PERSON_ID)).alias(_HUMAN)
+    humans = subjects.select(F.xxhash64(C.SUBJECT_ID).alias(PERSON), human)
+    # The small side comes first: the embedded engine keeps the first one in memory and takes no hint.
+    joined = humans.join(baskets, PERSON, how="right")
+    return joined.select(F.coalesce(_HUMAN, PERSON).alias(PERSON), _ITEMS, WEIGHT)
 
 
 def pair_products(baskets: "DataFrame", recipe: Recipe) -> "DataFrame":

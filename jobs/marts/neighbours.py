@@ -12,15 +12,61 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
-from jobs.marts.cooccurrence import BACKWARD, BASKETS, FORWARD, ITEM, PEOPLE, SCALE, WEIGHT, A, B
+from jobs.marts.cooccurrence import (
+    BACKWARD,
+    BASKETS,
+    FORWARD,
+    ITEM,
+    PEOPLE,
+    SCALE,
+    WEIGHT,
+    A,
+    B,
+    collect_baskets,
+    pair_products,
+    unite_people,
+    weigh_products,
+)
 from jobs.marts.recipes import Recipe
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pyspark.sql import Column, DataFrame
 
 OTHER: Final = "_other"
 _MIRROR, _PLACE, _NUMBER, _KIND = "_mirror", "_place", "_number", "_kind"
 _OWN_NUMBER, _OTHER_NUMBER, _OWN_KIND, _OTHER_KIND = "_own_number", "_other_number", "_own_kind", "_other_kind"
+
+
+def find_neighbours(
+    items: "DataFrame",
+    recipe: Recipe,
+    *,
+    as_of: "date",
+    categories: "DataFrame | None" = None,
+    subjects: "DataFrame | None" = None,
+) -> "DataFrame":
+    """Neighbours of every product of some baskets, see :func:`rank_neighbours`.
+
+    Args:
+        items: of baskets, see :func:`jobs.marts.cooccurrence.collect_baskets`.
+        recipe: how pairs are weighed, scored and kept.
+        as_of: last day taken into account.
+        categories: of :func:`choose_categories`.
+        subjects: rows of ``lake.subjects``, so that a human of several addresses is one person.
+    """
+    baskets = gather_baskets(items, recipe, as_of=as_of, subjects=subjects)
+    pairs, weights = pair_products(baskets, recipe), weigh_products(baskets)
+    return rank_neighbours(pairs, weights, name_products(items, categories), recipe)
+
+
+def gather_baskets(
+    items: "DataFrame", recipe: Recipe, *, as_of: "date", subjects: "DataFrame | None" = None
+) -> "DataFrame":
+    """Baskets, of humans where ``subjects`` tell who they are."""
+    baskets = collect_baskets(items, recipe, as_of=as_of)
+    return baskets if subjects is None else baskets.transform(unite_people, subjects)
 
 
 def choose_categories(products: "DataFrame", recipe: Recipe) -> "DataFrame | None":

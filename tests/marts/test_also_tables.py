@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from jobs.lake import Days, Lake
 from jobs.marts import also_bought, also_viewed
-from tests.marts.tables import DAY, click, fill, line, order, product
+from tests.marts.tables import DAY, click, fill, line, order, product, subject
 
 DAYS = Days.single(DAY)
 
@@ -71,14 +71,31 @@ def test_tables_are_restricted_by_category_where_configured(settings, engine, co
         assert set(pairs(lake, table)) == {("a", "b"), ("b", "a")}
 
 
-def test_a_product_bought_a_thousand_times_by_one_account_rises_no_list(lake):
-    """One account fills orders of the same two products again and again; two people bought another pair once."""
-    fair = [*basket(1, "a", "b"), *basket(2, "a", "b"), *basket(3, "a", "b")]
+def test_what_one_account_buys_a_thousand_times_a_day_does_not_count(lake):
+    fair = [*basket(1, "a", "b"), *basket(2, "a", "b")]
     abuse = [line(f"x{n}", name, subject="rich") for n in range(1000) for name in ("a", "z")]
     sell(lake, [*fair, *abuse, *basket(4, "a", "z")])
+    assert set(pairs(lake, "marts.also_bought")) == {("a", "b"), ("b", "a")}
+
+
+def test_what_one_account_buys_every_day_rises_no_list(lake):
+    """A faithful customer orders the same two products every day; four others ordered another pair once."""
+    fair = [name for n in range(4) for name in basket(n, "a", "b")]
+    faithful = [line(f"x{n}", name, subject="f", day=DAY - timedelta(n)) for n in range(300) for name in ("a", "z")]
+    sell(lake, [*fair, *faithful, *basket(9, "a", "z")])
     found = pairs(lake, "marts.also_bought")
     assert found["a", "b"]["rank"] == 1
-    assert found["a", "z"].buyers == 2
+    assert (found["a", "z"].orders, found["a", "z"].buyers) == (301, 2)
+
+
+def test_addresses_of_one_human_are_one_person(lake):
+    """A pair that an account bought with two of its addresses is known from one person only."""
+    fill(lake, "lake.subjects", [subject("s1") | {"person_id": "p"}, subject("s2") | {"person_id": "p"}])
+    visits = [click(f"s{n}", name, m, session=n) for n in (1, 2) for m, name in enumerate("ab")]
+    fill(lake, "lake.clicks", visits)
+    sell(lake, [*basket(1, "a", "b"), *basket(2, "a", "b")])
+    also_viewed.run(lake, DAYS)
+    assert pairs(lake, "marts.also_bought") == pairs(lake, "marts.also_viewed") == {}
 
 
 def test_also_viewed_counts_visits_without_flagged_clicks(lake):

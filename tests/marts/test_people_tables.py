@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from jobs.lake import Days
 from jobs.lake import columns as C
-from jobs.marts import recently_viewed, recommended_for_you
+from jobs.marts import interactions, recently_viewed, recommended_for_you, votes
+from jobs.marts.reach import KEPT, VIA
 from jobs.privacy.pseudonyms import BUCKETS
 from tests.marts.tables import DAY, click, fill, line, name_of, order, pseudonym, subject
+from tests.marts.test_reach import reach_by_hand
 
 DAYS = Days.single(DAY)
 
@@ -110,7 +112,7 @@ def test_lists_are_capped_and_steps_too(recommend):
     clicks = [click("s1", f"p{n:02}", n) for n in range(12)]
     viewed = [neighbour("p11", f"x{n:02}", 0.5) for n in range(30)] + [neighbour("p00", "never", 1.0)]
     lists = recommend(clicks, (), [subject("s1")], viewed=viewed)
-    assert lists["s1"] == [(f"x{n:02}", "also_viewed") for n in range(recommended_for_you.TOP)]
+    assert lists["s1"] == [(f"x{n:02}", "also_viewed") for n in range(votes.TOP)]
 
 
 def list_by_hand(clicks, lines, kinds, bought, viewed):
@@ -119,7 +121,7 @@ def list_by_hand(clicks, lines, kinds, bought, viewed):
     for minute, (person, product, action) in enumerate(clicks):
         looked.setdefault(person, {})[product] = minute
         key = person, product
-        weights[key] = max(weights.get(key, 0.0), recommended_for_you.ACTION_WEIGHTS[action])
+        weights[key] = max(weights.get(key, 0.0), interactions.ACTION_WEIGHTS[action])
         fans.setdefault(product, set()).add(person)
         owned |= {key} if action == "buy" else set()
     pool = sorted(fans, key=lambda product: (-len(fans[product]), product))
@@ -127,10 +129,12 @@ def list_by_hand(clicks, lines, kinds, bought, viewed):
     for person, kind in kinds.items():
         latest = sorted(looked.get(person, {}), key=lambda product: -looked[person][product])
         sums = {}
-        for step, product in enumerate(latest[: recommended_for_you.STEPS], 1):
-            for table, neighbours in enumerate((bought, viewed)):
+        for step, product in enumerate(latest[: interactions.STEPS], 1):
+            for table, neighbours in enumerate((bought, reach_by_hand(viewed, via=VIA, kept=KEPT))):
                 for (_, other), score in (pair for pair in neighbours.items() if pair[0][0] == product):
-                    sums.setdefault(other, [0.0, 0.0])[table] += weights[person, product] / step * score
+                    sums.setdefault(other, [0.0, 0.0])[table] += (
+                        weights[person, product] / step**interactions.STEP_POWER * score
+                    )
         shares = {other: [round(share, 9) for share in pair] for other, pair in sums.items()}
         new = [other for other in sorted(shares, key=lambda o: (-sum(shares[o]), o)) if (person, other) not in owned]
         own = [(o, "also_bought" if shares[o][0] >= shares[o][1] else "also_viewed") for o in new]
@@ -140,7 +144,7 @@ def list_by_hand(clicks, lines, kinds, bought, viewed):
             "willing": own + rest,
             "opted out": [(o, "popular") for o in pool],
             "closed": [],
-        }[kind][: recommended_for_you.TOP]
+        }[kind][: votes.TOP]
     return {person: products for person, products in lists.items() if products}
 
 
@@ -176,11 +180,41 @@ def test_lists_are_those_that_a_count_by_hand_gives(recommend, clicks, lines, ki
 
 
 def test_people_of_one_bucket_have_numbers_of_their_own(lake):
-    people = [(pseudonym(f"s{n}"), f"p{n % 2}") for n in range(2 * BUCKETS)]
-    rows = lake.session.createDataFrame(people + people[:9], f"{C.SUBJECT_ID} string, {C.PRODUCT_ID} string")
-    numbered = recommended_for_you.number_people(rows).collect()
-    assert len({row["_person"] for row in numbered}) == len(people)
-    assert len({(row["_person"], row[C.SUBJECT_ID]) for row in numbered}) == len(people)
+    people = [pseudonym(f"s{n}") for n in range(2 * BUCKETS)]
+    recent, accounts = (
+        lake.session.createDataFrame([(name,) for name in part], f"{C.SUBJECT_ID} string")
+        for part in (people[:300] + people[:9], people[200:])
+    )
+    numbered = votes.number_people(recent, accounts).collect()
+    assert len({row["_person"] for row in numbered}) == len(numbered) == len(people)
+    assert {row[C.SUBJECT_ID] for row in numbered if row["_has_account"]} == set(people[200:])
+    assert all(row["_person"] >> votes.PEOPLE_BITS in range(BUCKETS) for row in numbered)
+
+
+def test_slices_hold_every_bucket_once():
+    for rows in (0, 1, 400_000, 400_001, 5_000_000, 10**12):
+        slices = recommended_for_you.cut_buckets(rows)
+        assert [bucket for part in slices for bucket in part] == list(range(BUCKETS))
+    assert len(recommended_for_you.cut_buckets(4_000_000)) == 10
+
+
+def test_lists_made_in_slices_are_those_made_at_once(recommend, monkeypatch):
+    clicks = [click(f"s{n % 17}", f"p{n * n % 11}", n, action=("view", "cart", "buy")[n % 3]) for n in range(90)]
+    viewed = [neighbour(f"p{a}", f"p{b}", 1 / (2 + a + b)) for a in range(11) for b in range(11) if a != b]
+    people = [subject(f"s{n}", personalisation_opt_out=n % 5 == 0) for n in range(20)]
+    at_once = recommend(clicks, (), people, viewed=viewed)
+    monkeypatch.setattr(recommended_for_you, "cut_buckets", lambda _: [range(3), range(3, 200), range(200, BUCKETS)])
+    assert recommend(clicks, (), people, viewed=viewed) == at_once
+    assert set(at_once) == {f"s{n}" for n in range(20)}
+
+
+def test_what_people_keep_buying_is_recommended_again(recommend):
+    """Five of six buyers bought the tea on two days; the lamp was bought by six, once each."""
+    lines = [line(f"t{n}{m}", "tea", subject=f"s{n}", day=DAY - timedelta(m)) for n in range(5) for m in (1, 9)]
+    lines += [line("t5", "tea", subject="s5"), *(line(f"l{n}", "lamp", subject=f"s{n}") for n in range(6))]
+    viewed = [neighbour("a", "tea", 0.9), neighbour("a", "lamp", 0.8), neighbour("a", "x", 0.1)]
+    lists = recommend([click("s5", "a")], lines, [subject("s5")], viewed=viewed)
+    assert [name for name, reason in lists["s5"] if reason == "also_viewed"] == ["tea", "x"]
 
 
 def test_nobody_is_an_empty_table_and_a_warning(lake):
