@@ -2,7 +2,8 @@
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Final
 
 from jobs.errors import UsageError
 from jobs.evaluation.datasets import Log
@@ -12,6 +13,9 @@ from jobs.evaluation.scores import LENGTH, recommend_dense, recommend_sparse
 if TYPE_CHECKING:
     import numpy as np
     from scipy import sparse
+
+
+LEFT_OUT: Final = -1e30
 
 
 class Popularity:
@@ -97,9 +101,11 @@ class Implicit:
             "bm25": implicit.nearest_neighbours.BM25Recommender,
             "als": implicit.als.AlternatingLeastSquares,
         }[self._model_name]
-        self._model = model(**self._parameters)
-        self._held = hold(train.basket, train.item, (len(train.baskets), len(train.items)))
-        self._model.fit(self._held, show_progress=False)
+        held = hold(train.basket, train.item, (len(train.baskets), len(train.items)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of threads and of a conversion that take no time here
+            self._model = model(**self._parameters)
+            self._model.fit(held, show_progress=False)
 
     def recommend(self, queries: Queries) -> "np.ndarray[Any, Any]":
         """What the library recommends to somebody with the known items."""
@@ -116,7 +122,9 @@ class Implicit:
             rows = slice(start, start + 10_000)
             block = known[rows]
             items, scores = self._model.recommend(users[: block.shape[0]], block.tocsr(), **options)
-            lists[rows, : items.shape[1]] = np.where(scores > 0, items, -1) if self._model_name != "als" else items
+            # Items that were left out come last, with the lowest number there is; factors may well score below 0.
+            is_listed = scores > (LEFT_OUT if self._model_name == "als" else 0)
+            lists[rows, : items.shape[1]] = np.where(is_listed, items, -1)
         return lists
 
     def describe(self) -> dict[str, Any]:

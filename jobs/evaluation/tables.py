@@ -74,16 +74,19 @@ def build_tables(session: "SparkSession", train: Log, recipe: Recipe, *, further
         recipe: how pairs are weighed, scored and kept; sequences become visits, others orders.
         further: also compute neighbours of neighbours.
     """
+    from pyarrow import parquet
+
     size = len(train.items)
     with tempfile.TemporaryDirectory(prefix="sophilux-evaluation-") as folder:
         as_of = _write_events(train, Path(folder) / "events")
         events = session.read.parquet(f"{folder}/events")
         neighbours, has_completion = _find_neighbours(events, recipe, as_of, size)
         columns = [C.PRODUCT_ID, C.OTHER_PRODUCT_ID, C.RANK, C.SCORE, *([COMPLETION] if has_completion else [])]
-        neighbours.select(*columns).write.parquet(f"{folder}/table")
-        table = session.read.parquet(f"{folder}/table")
-        rows = table.toArrow()
-        onward = reach_further(table).toArrow() if further else None
+        rows = neighbours.select(*columns).toArrow()
+        onward = None
+        if further and rows.num_rows:
+            parquet.write_table(rows, f"{folder}/table.parquet")
+            onward = reach_further(session.read.parquet(f"{folder}/table.parquet")).toArrow()
     return Tables(
         _to_matrix(rows, C.SCORE, size),
         _to_matrix(onward, C.SCORE, size) if further else None,
