@@ -113,7 +113,10 @@ class Implicit:
 
         known = queries.known.copy()
         known.data[:] = 1.0
-        options: dict[str, Any] = {"N": LENGTH, "filter_already_liked_items": not queries.may_repeat}
+        options: dict[str, Any] = {
+            "N": min(LENGTH, known.shape[1]),
+            "filter_already_liked_items": not queries.may_repeat,
+        }
         users = np.arange(len(queries))
         if self._model_name == "als":
             options["recalculate_user"] = True

@@ -17,7 +17,10 @@ def test_a_suite_guards_the_key_and_only_warns_of_an_empty_table(contracts, tabl
     expectations = read_suite(contracts[table]).expectations
     unique = [set(e.kwargs["column_list"]) for e in expectations if e.type == "expect_compound_columns_to_be_unique"]
     empty = [e.severity for e in expectations if e.type == "expect_table_row_count_to_be_between"]
-    assert set(contracts[table].key) in unique
+    # Over tables of everybody the gate's own check costs more than the step; a grouping finds the same repeats.
+    queries = [e.kwargs["unexpected_rows_query"] for e in expectations if e.type == "unexpected_rows_expectation"]
+    by_key = f"GROUP BY {', '.join(contracts[table].key)} HAVING count(*) > 1"
+    assert set(contracts[table].key) in unique or any(query.endswith(by_key) for query in queries)
     assert empty == ["warning"]
 
 
