@@ -34,8 +34,8 @@ OWN_TO_A_RUN = {
 }
 NOISY = {"ledger.chart_utility", "marts.ad_effectiveness", "marts.bestsellers"}
 """Drawn anew by each engine; ``ledger.privacy_charges`` has a keyed digest of the exact numbers, which are the same."""
-COUNT_NOISY_ROWS = {"marts.bestsellers", "report.site"}
-"""Steps whose count of rows tells how many noisy numbers passed a threshold."""
+COUNT_THEIR_OWN = {"marts.bestsellers", "report.site", "retention.optimize"}
+"""Steps that count noisy numbers above a threshold, or rows of small files, of which each engine makes its own."""
 OF_ONE_LAKE = {"ledger.retention_plans"}
 """A plan is named by a hash over its lake and the files in it."""
 SIGNIFICANT_DIGITS = 12
@@ -76,7 +76,7 @@ def comparable(value):
 def rows_of(lake, table):
     names = [name for name in lake.contracts[table].column_names if name not in OWN_TO_A_RUN]
     rows = lake.read(table).select(*names).toArrow().to_pylist()
-    rows = [row for row in rows if row.get("step") not in COUNT_NOISY_ROWS]
+    rows = [row for row in rows if row.get("step") not in COUNT_THEIR_OWN]
     return Counter(tuple(comparable(value) for value in row.values()) for row in rows)
 
 
