@@ -136,7 +136,9 @@ def list_by_hand(clicks, lines, kinds, bought, viewed):
                         weights[person, product] / step**interactions.STEP_POWER * score
                     )
         shares = {other: [round(share, 9) for share in pair] for other, pair in sums.items()}
-        new = [other for other in sorted(shares, key=lambda o: (-sum(shares[o]), o)) if (person, other) not in owned]
+        offered = {} if kind == "guest" else {product: place for place, product in enumerate(pool)}
+        best_first = sorted(shares, key=lambda o: (-sum(shares[o]), offered.get(o, len(pool)), o))
+        new = [other for other in best_first if (person, other) not in owned]
         own = [(o, "also_bought" if shares[o][0] >= shares[o][1] else "also_viewed") for o in new]
         rest = [(o, "popular") for o in pool if o not in new and (person, o) not in owned]
         lists[person] = {
