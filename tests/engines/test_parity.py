@@ -43,9 +43,12 @@ LEFT_OUT = NOISY | OF_ONE_LAKE
 TABLES = sorted(table for table in Contracts.load() if not table.startswith("exports.") and table not in LEFT_OUT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def twins(demo, tmp_path_factory):
-    """The same drops and keys through both engines: (Sail's lake, Spark's lake)."""
+    """The same drops and keys through both engines: (Sail's lake, Spark's lake).
+
+    Spark ends with this module: whatever engine stops later in the process would take Spark's server with it.
+    """
     if shutil.which("java") is None:
         skip_or_fail("parity", "Java is missing; install a JRE 17")
     if not list(JARS.glob("delta-spark*.jar")):
