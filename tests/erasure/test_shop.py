@@ -79,7 +79,8 @@ def charts_of(lake):
 @pytest.fixture(scope="module")
 def erased(shop, person, tmp_path_factory, now):
     lake = copy_shop(shop, tmp_path_factory.mktemp("erased"))
-    record_choices(lake, [Choice(sorted(person.subject_ids)[0], "ads", False, now)])
+    address = sorted(person.subject_ids)[0]
+    record_choices(lake, [Choice(address, "ads", False, now)])
     plant(lake, person, DEMO_FIRST_DAY)
     (person,) = find_people(
         lake, subject_ids=sorted(person.subject_ids), deep=True
@@ -89,7 +90,7 @@ def erased(shop, person, tmp_path_factory, now):
     shapes = shapes_of(lake, [name for name in before if name.startswith(("landing", "vault", "lake"))])
     values = list_values(person)
     assert {found for _, found in find_below(lake.home, values)} == {value.lower() for value in values}
-    done = erase(lake, [ask(sorted(person.subject_ids)[0])])
+    done = erase(lake, [ask(address)])
     (outcome,) = done.outcomes
     return Erased(lake, person, values, ad_ids, before, shapes, bestsellers, outcome, done.certificates[0])
 
