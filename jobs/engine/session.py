@@ -46,6 +46,10 @@ SAIL_BATCH_ROWS = 32 * 1024
 """Four times the default, because a regular expression is compiled anew for every batch."""
 # PySpark's only switch for a Connect server on a free port; without it two local Sparks collide on 15002.
 FREE_PORT_SWITCH = "SPARK_TESTING"
+# Set while the process has a local Spark, which PySpark ends with whatever session is stopped next.
+LOCAL_SPARK_MARK = "SPARK_LOCAL_REMOTE"
+# Set while functions such as ``col`` are to speak Connect; PySpark takes it away with the local Spark.
+CONNECT_MODE_MARK = "SPARK_CONNECT_MODE_ENABLED"
 REQUEST_LOGGER = "pyspark.sql.connect.logging"
 TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105
 
@@ -73,7 +77,8 @@ class Engine:
     def stop(self) -> None:
         """Stop the session and what was started for it; a second call does nothing."""
         if self._session is not None:
-            self._session.stop()
+            with _leaving_other_engines_alone(ends_local_spark=self._runs_local_spark):
+                self._session.stop()
             self._session = None
         if self._server is not None:
             self._server.stop()
@@ -86,6 +91,10 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def _runs_local_spark(self) -> bool:
+        return self._settings.engine == "spark" and not self._settings.spark_url
 
     def _start_sail(self) -> "SparkSession":
         from pyspark.sql import SparkSession
@@ -133,6 +142,18 @@ class Engine:
         finally:
             # Left behind, it would stop Sail from running Python functions in this process.
             del os.environ[FREE_PORT_SWITCH]
+
+
+@contextmanager
+def _leaving_other_engines_alone(*, ends_local_spark: bool) -> Iterator[None]:
+    """Stop one session of a process that may hold both engines, and nothing that belongs to the other."""
+    local_spark = None if ends_local_spark else os.environ.pop(LOCAL_SPARK_MARK, None)
+    try:
+        yield
+    finally:
+        os.environ[CONNECT_MODE_MARK] = "1"
+        if local_spark is not None:
+            os.environ[LOCAL_SPARK_MARK] = local_spark
 
 
 @contextmanager

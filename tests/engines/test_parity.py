@@ -1,6 +1,5 @@
 """Two engines, one truth: the demo's flows on Sail and on Apache Spark leave the same rows in every table."""
 
-import shutil
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +9,12 @@ import pytest
 from jobs.engine import Engine
 from jobs.lake import Contracts, Lake
 from jobs.privacy.emails import PROFILES
-from tests.conftest import PROJECT, run_all_flows, skip_or_fail
+from tests.conftest import run_all_flows
+from tests.engines.local_spark import local_spark_jars
 from tests.privacy.emails.written import normalise_all, spell_out, text_or_none
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow, pytest.mark.timeout(3000)]
 
-JARS = PROJECT / "docker/spark/jars"
 OWN_TO_A_RUN = {
     "applied_at",
     "at",
@@ -47,18 +46,15 @@ TABLES = sorted(table for table in Contracts.load() if not table.startswith("exp
 def twins(demo, tmp_path_factory):
     """The same drops and keys through both engines: (Sail's lake, Spark's lake).
 
-    Spark ends with this module: whatever engine stops later in the process would take Spark's server with it.
+    Spark ends with this module, for what it holds of memory other modules need.
     """
-    if shutil.which("java") is None:
-        skip_or_fail("parity", "Java is missing; install a JRE 17")
-    if not list(JARS.glob("delta-spark*.jar")):
-        skip_or_fail("parity", "the Delta jars are missing; run 'make jars'")
+    jars = local_spark_jars()
     sail, _ = demo
     settings = sail.settings.model_copy(
         update={
             "home": str(tmp_path_factory.mktemp("spark") / "shop"),
             "engine": "spark",
-            "spark_jars": str(JARS),
+            "spark_jars": str(jars),
             "sources_root": sail.settings.sources,
             "keyring_file": str(sail.settings.keyring),
             "memory_share": 0.15,

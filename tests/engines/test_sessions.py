@@ -1,7 +1,11 @@
 import os
 
+import pytest
+from pyspark.sql import functions as F
+
 from jobs.engine import Engine
 from jobs.settings import load_settings
+from tests.engines.local_spark import local_spark_jars
 
 
 def test_the_embedded_engine_starts_beside_a_local_sparks_token(tmp_path, monkeypatch):
@@ -16,3 +20,25 @@ def test_a_stopped_engine_may_be_stopped_again(tmp_path):
     assert engine.session.range(3).count() == 3
     engine.stop()
     engine.stop()
+
+
+def column_is_of_connect():
+    return type(F.col("id")).__module__.startswith("pyspark.sql.connect")
+
+
+@pytest.mark.parity
+@pytest.mark.slow
+def test_either_engine_may_end_before_the_other(tmp_path):
+    """PySpark ends a local Spark with whatever session stops, and with it the mode in which ``col`` speaks Connect."""
+    spark_settings = load_settings(str(tmp_path / "spark")).model_copy(
+        update={"engine": "spark", "spark_jars": str(local_spark_jars()), "memory_share": 0.1}
+    )
+    with Engine(load_settings(str(tmp_path / "kept"))) as kept:
+        assert kept.session.range(3).count() == 3
+        with Engine(spark_settings) as spark:
+            assert spark.session.range(3).count() == 3
+            with Engine(load_settings(str(tmp_path / "passing"))) as passing:
+                assert passing.session.range(3).count() == 3
+            assert spark.session.range(5).where(F.col("id") > 2).count() == 2
+        assert column_is_of_connect()
+        assert kept.session.range(5).where(F.col("id") > 2).count() == 2
