@@ -46,9 +46,11 @@ def read(text: str) -> Document:
     """
     try:
         document = json.loads(text)
+        # What has no canonical form, such as NaN or half a character, nobody signed.
+        rfc8785.dumps(document)
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict) or not set(PARTS) <= set(document):
+    if not isinstance(document, dict) or not set(PARTS) <= set(document) or not isinstance(document["signature"], dict):
         message = "That is no certificate of erasure; give the file as 'sophilux retention certificate' wrote it."
         raise UsageError(message)
     if document["format_version"] != FORMAT_VERSION:
@@ -70,7 +72,8 @@ def check_signature(document: Mapping[str, Any], key: "Ed25519PublicKey") -> Non
             "replaced since. Give the public key of that time with --public-key."
         )
         raise SophiluxError(message)
-    if not is_signed(rfc8785.dumps({**document, "signature": signature}), document["signature"].get("value", ""), key):
+    value = str(document["signature"].get("value", ""))
+    if not is_signed(rfc8785.dumps({**document, "signature": signature}), value, key):
         message = "The certificate's signature does not hold: somebody changed it after it was signed."
         raise SophiluxError(message)
 
