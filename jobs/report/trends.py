@@ -58,11 +58,11 @@ def build_specifications() -> dict[str, dict[str, Any]]:
     data = alt.NamedData(name=DATA)
     axis = alt.Axis(format="%d %b", labelOverlap=True, grid=False)
     week = alt.X("start:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
-    legend = alt.Legend(title=None, orient="bottom", symbolType="stroke", labelLimit=420)
+    legend = alt.Legend(title=None, orient="bottom", symbolType="stroke")
     product = alt.Color("product:N", legend=legend, sort=alt.SortField("order"), scale=alt.Scale(range="category"))
     chosen = alt.selection_point(fields=["product"], bind="legend")
     strong = alt.condition(chosen, alt.value(1), alt.value(0.12))
-    faint = alt.condition(chosen, alt.value(0.14), alt.value(0.02))
+    faint = alt.condition(chosen, alt.value(0.1), alt.value(0.02))
     told = [
         alt.Tooltip("product:N", title="Product"),
         alt.Tooltip("week:N", title="Week"),
@@ -90,7 +90,9 @@ def _strip(specification: dict[str, Any]) -> dict[str, Any]:
 
 
 def bundle_vega() -> bytes:
-    """Vega, Vega-Lite and Vega-Embed as one script that loads nothing and leaves three names in the window."""
+    """Vega, Vega-Lite and Vega-Embed as one script that loads nothing and leaves one name in the window."""
     import vl_convert
 
-    return f"(function () {{\n{vl_convert.javascript_bundle('')}\n}})();\n".encode()
+    # The bundle holds only what the snippet uses: an empty one leaves an empty file.
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"(function () {{\n{bundle}\n}})();\n".encode()

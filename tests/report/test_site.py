@@ -57,6 +57,12 @@ def test_the_same_tables_make_the_same_report(shop, report, tmp_path):
     assert {path.relative_to(again): path.read_bytes() for path in again.rglob("*") if path.is_file()} == first
 
 
+def test_the_script_of_the_charts_holds_what_draws_them(report):
+    text = (report / "assets" / "vega.js").read_text(encoding="utf-8")
+    assert "window.vegaEmbed=" in text
+    assert len(text) > 500_000
+
+
 def test_no_page_names_anything_outside(report):
     for path in [*report.glob("*.html"), *(report / "assets").glob("*.css"), *(report / "data").glob("*.js")]:
         text = path.read_text(encoding="utf-8")
