@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.lake import Contract
+from jobs.quality.results import BLOCKED
 from jobs.report.bestsellers import Charts
 from jobs.report.cells import to_utc
 from jobs.report.downloads import count_xlsx
@@ -98,7 +99,7 @@ def label_period(period: Mapping[str, Any]) -> str:
 
 def _describe(facts: Facts) -> dict[str, Any]:
     sales = next((item for item in facts.freshness if item.name == PURCHASES), None)
-    troubled = [table for table in facts.quality if table.state in ("blocked", "warnings")]
+    troubled = [table for table in facts.quality if table.state in (BLOCKED, "warnings")]
     return {
         "pages": [{"name": name, "label": label, "file": f"{name}.html"} for name, label in PAGES],
         "day": facts.day,
@@ -110,6 +111,7 @@ def _describe(facts: Facts) -> dict[str, Any]:
         "quality": facts.quality,
         "held_back": [table for table in facts.quality if table.is_held_back],
         "attention": len(troubled),
+        "urgency": "bad" if any(table.state == BLOCKED for table in troubled) else "warn",
         "checked": any(table.run for table in facts.quality),
         "sales_day": sales.day if sales else None,
         "sales_behind": (sales.behind or 0) if sales else 0,

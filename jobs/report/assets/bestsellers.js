@@ -39,7 +39,7 @@
     const category = row.category ? S.el("span", { class: "why" }, row.category.replaceAll("/", " › ")) : null;
     const isNameless = row.name === row.id;
     const name = isNameless ? S.el("span", { class: "nameless" }, "No name yet") : S.el("span", { class: "name" }, row.name);
-    return S.el("div", null, name, S.el("span", { class: "why id" }, row.id), category);
+    return S.el("div", null, name, S.el("span", { class: "why id" }, row.id), " ", category || "");
   }
 
   function trend(row, size) { return S.sparkline(row.trend, size, S.describeTrend(row.trend, KINDS[file.period][1])); }

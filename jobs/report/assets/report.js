@@ -95,7 +95,7 @@
     let path = "", isOpen = false;
     values.forEach(function (value, place) {
       if (value === null) { isOpen = false; return; }
-      path += (isOpen ? "L" : "M") + x(place).toFixed(1) + " " + y(value).toFixed(1);
+      path += (isOpen ? "L" : "M") + x(place).toFixed(1) + " " + y(value).toFixed(1) + (isOpen ? "" : "h0");
       isOpen = true;
     });
     drawn.append(svg("path", { d: path }));

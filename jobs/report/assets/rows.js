@@ -26,7 +26,7 @@
         const cell = S.el("th", { role: "columnheader", scope: "col", class: column.kind, "aria-sort": isSorted ? (sort.isDown ? "descending" : "ascending") : null });
         if (!column.value) { cell.append(column.label); return cell; }
         const mark = S.el("span", { "aria-hidden": "true", class: "mark" }, isSorted ? (sort.isDown ? "↓" : "↑") : "");
-        cell.append(S.el("button", { type: "button", on: { click: function () { sortBy(column); } } }, column.label, mark));
+        cell.append(S.el("button", { type: "button", on: { click: function () { sortBy(column); } } }, ...(column.kind === "number" ? [mark, column.label] : [column.label, mark])));
         return cell;
       }));
     }

@@ -9,15 +9,32 @@
   const drawn = [];
   let content = null;
 
+  function isNarrow() { return window.innerWidth < 760; }
+
+  /* A week without the product gets a row without numbers, at which its line breaks off. */
+  function fillWeeks(rows) {
+    const starts = new Map(rows.map(function (row) { return [row.week, row.start]; }));
+    const there = new Set(rows.map(function (row) { return row.id + row.week; }));
+    const names = new Map(rows.map(function (row) { return [row.id, row.name]; }));
+    const gaps = [];
+    for (const [id, name] of names) {
+      for (const [week, start] of starts) {
+        if (!there.has(id + week)) { gaps.push({ week: week, start: start, id: id, name: name, buyers: null, margin: null, rank: null, low: null, high: null, told: "–" }); }
+      }
+    }
+    return rows.concat(gaps);
+  }
+
   function rowsOf(chart) {
     const rows = (content.weeks[chart] || []).map(function (values) { return Object.fromEntries(values.map(function (value, at) { return [NAMES[at], value]; })); });
     const last = rows.length ? rows[rows.length - 1].week : "";
     const order = new Map(rows.filter(function (row) { return row.week === last; }).map(function (row) { return [row.id, row.rank]; }));
     const names = new Map();
     for (const row of rows) { names.set(row.name, (names.get(row.name) || new Set()).add(row.id)); }
-    return rows.map(function (row) {
+    return fillWeeks(rows).map(function (row) {
       const label = row.name === row.id ? "No name yet (" + row.id + ")" : names.get(row.name).size > 1 ? row.name + " (" + row.id + ")" : row.name;
-      return { ...row, product: label, order: order.get(row.id), low: Math.max(0, row.buyers - row.margin), high: row.buyers + row.margin, told: S.number(row.buyers) + " ± " + S.number(row.margin) };
+      const known = { ...row, product: label, order: order.get(row.id) };
+      return row.buyers === null ? known : { ...known, low: Math.max(0, row.buyers - row.margin), high: row.buyers + row.margin, told: S.number(row.buyers) + " ± " + S.number(row.margin) };
     });
   }
 
@@ -28,7 +45,7 @@
     return {
       background: null, font: font, view: { stroke: null }, range: { category: range },
       axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 },
-      legend: { labelColor: ink, labelFontSize: 13, rowPadding: 6, columnPadding: 24, symbolStrokeWidth: 4, symbolOpacity: 1, columns: window.innerWidth < 760 ? 1 : 2 },
+      legend: { labelColor: ink, labelFontSize: 13, rowPadding: 6, columnPadding: 24, symbolStrokeWidth: 4, symbolOpacity: 1, columns: isNarrow() ? 1 : 2, labelLimit: isNarrow() ? find("buyers").clientWidth - 90 : 420 },
     };
   }
 
@@ -52,7 +69,7 @@
   /* Ticks are the Mondays of the weeks, and few enough to be read. */
   function setTicks(specification, rows) {
     const starts = [...new Set(rows.map(function (row) { return row.start; }))];
-    const every = Math.ceil(starts.length / (window.innerWidth < 760 ? 4 : 10));
+    const every = Math.ceil(starts.length / (isNarrow() ? 4 : 10));
     const values = starts.filter(function (_, place) { return (starts.length - 1 - place) % every === 0; });
     for (const part of specification.layer || [specification]) { part.encoding.x.axis.values = values; }
     return specification;
