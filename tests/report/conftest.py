@@ -13,6 +13,7 @@ from jobs.settings import load_settings
 from tests.conftest import skip_or_fail
 from tests.quality.conftest import write_suite
 from tests.report.shop import DAY, MADE_AT, fill_shop
+from tests.report.visits import Visit, open_page
 
 __all__ = ["write_suite"]
 
@@ -61,9 +62,9 @@ def axe() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """One browser for all tests."""
+    """One browser a module: while Playwright runs, nothing else of the process may start an event loop."""
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:
         skip_or_fail("browser", "Chromium is not there; Debian has it")
@@ -73,3 +74,15 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def look(chromium, report):
+    """Opens pages on a desk, in a context of their own."""
+    with chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce") as context:
+        context.set_default_timeout(10_000)
+
+        def look(name: str, choice: str = "", *, site: Path = report) -> Visit:
+            return open_page(context, site, name, now=MADE_AT, choice=choice)
+
+        yield look
