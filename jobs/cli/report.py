@@ -8,6 +8,7 @@ import typer
 from jobs.cli.app import Home, app, parse_day
 from jobs.cli.lake import open_lake
 from jobs.cli.output import working
+from jobs.errors import UsageError
 
 if TYPE_CHECKING:
     from jobs.lake import Lake
@@ -37,13 +38,17 @@ def report(
             _serve(lake, day, port)
             return
         target = check_target(out or f"{lake.home}/{DEFAULT_FOLDER}", lake.home)
-        with working("writing the report"):
-            rows = write_report(lake, target, day=day or find_day(lake), made_at=datetime.now(UTC))
+        try:
+            with working("writing the report"):
+                rows = write_report(lake, target, day=day or find_day(lake), made_at=datetime.now(UTC))
+        except OSError as error:
+            reason = error.strerror or str(error).partition("Detail: ")[2] or type(error).__name__
+            message = f"The report cannot be written to {target} ({reason}); give another folder with --out."
+            raise UsageError(message) from error
         typer.echo(f"{rows:,} rows are in the report. Open {target}/index.html")
 
 
 def _serve(lake: "Lake", day: date | None, port: int) -> None:
-    from jobs.errors import UsageError
     from jobs.report.preview import Preview
     from jobs.report.site import build_files, find_day, read_state, read_tables
 

@@ -149,7 +149,7 @@ def serve(
     with open_lake(home) as lake:
         from jobs.lake import columns as C
         from jobs.privacy import request_ledger as ledger
-        from jobs.requests.serving import list_servable, serve
+        from jobs.requests.serving import list_servable, list_unapproved, serve
 
         chosen = request_ids or list_servable(lake)
         erasures = [row for row in ledger.find_requests(lake, chosen) if row[C.KIND] == ledger.ERASE]
@@ -160,9 +160,12 @@ def serve(
             ledger.approve(lake, unapproved, now=now, by=by)
         with working("serving"):
             done = serve(lake, chosen, now=now, by=by)
+        waiting = 0 if request_ids else len(list_unapproved(lake))
     if done:
         print_rows([{"request": r[C.REQUEST_ID], "kind": r[C.KIND], "state": r[C.STATE]} for r in done], SERVED)
     typer.echo(f"{len(done):,} served." if done else "There is nothing to serve.")
+    if waiting:
+        typer.echo(f"{waiting:,} to erase wait for an agreement, which 'sophilux request approve ID' gives.")
 
 
 @request.command(epilog="Example: sophilux request answer bcdfghjkmn --out answers")

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.conform.held import find_kept, leave_held_days
 from jobs.conform.written_addresses import find_written
-from jobs.lake import Contract, Lake
+from jobs.lake import Contract, Lake, pending
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
 from jobs.privacy.severing import sever
@@ -112,6 +112,8 @@ class Split:
             landing: the table that the rows were typed from.
             place: columns that say which line a row was, ``position`` being the text of ``line_no``.
         """
+        if landing in pending.list_pending(lake.home):
+            _forget_files(lake, landing)
         if self.erased is None:
             return
         places = self.erased.select(*place).distinct()
@@ -125,8 +127,14 @@ class Split:
             rows = rows.withColumn(C.POSITION, F.col(C.LINE_NO).cast("string"))
         others = rows.join(places, on=list(place), how="left_anti")
         names = lake.contracts[landing].column_names
+        pending.mark_pending(lake.home, landing)
         lake.replace(landing, others.select(*names), partitions=days, base=base)
-        lake.vacuum(landing, keep=timedelta(0))
+        _forget_files(lake, landing)
+
+
+def _forget_files(lake: Lake, landing: str) -> None:
+    lake.vacuum(landing, keep=timedelta(0))
+    pending.clear_pending(lake.home, landing)
 
 
 @contextmanager

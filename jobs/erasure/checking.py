@@ -27,7 +27,7 @@ class Expected:
 
     Attributes:
         pending: folders, relative to the home, of what partners hold and are told.
-        held: folders of tables and packages of which holds keep something.
+        held: files of tables in which holds keep rows, and folders of packages that they keep.
     """
 
     pending: Collection[str] = ()
@@ -69,11 +69,11 @@ def expect(lake: Lake, held: Collection[str] = (), packages: Collection[str] = (
 
     Args:
         lake: the lake.
-        held: tables and folders of which holds keep something.
+        held: of :func:`jobs.erasure.held_files.list_held_files`.
         packages: folders of packages that tell partners of removals.
     """
-    books = [_folder(table) for table in BOOKS if table in lake.contracts]
-    return Expected((*books, *packages), tuple(_folder(name) if name in lake.contracts else name for name in held))
+    books = [table.replace(".", "/", 1) for table in BOOKS if table in lake.contracts]
+    return Expected((*books, *packages), held)
 
 
 def search(
@@ -109,10 +109,6 @@ def _describe(report: SearchReport, needles: Needles, findings: int) -> dict[str
         "not_distinctive": {kind.name.lower(): count for kind, count in sorted(needles.skipped.items())},
         "findings": findings,
     }
-
-
-def _folder(table: str) -> str:
-    return table.replace(".", "/", 1)
 
 
 def _is_below(path: str, folders: Collection[str]) -> bool:

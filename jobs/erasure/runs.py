@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jobs.erasure import certificates, checking, journal, packages, planning, tables, traces
+from jobs.erasure.held_files import list_held_files
 from jobs.erasure.journal import Run
 from jobs.erasure.keys import derive_key
 from jobs.erasure.needles import list_identifiers
@@ -238,10 +239,8 @@ class _Work:
     def _check(self) -> checking.Checked:
         self.progress("searching every byte")
         needles = list_identifiers(self.lake, self.people).build()
-        held = [each["table"] for each in self.run.results["tables"] if each["held"]]
-        held += [f"exports/{each['package']}" for each in self.run.results["packages"] if each["held"]]
         spared = self.run.results.get("spared", ())
-        held += [table for table in tables.REQUESTS if spared]
+        held = list_held_files(self.lake, self.keeper, self._list_held(), spared)
         checked = checking.search(self.lake, needles, checking.expect(self.lake, held), progress=self.progress)
         rows, _ = tables.count_left(self.lake, self.people, self.keeper, spared)
         facts = {**checked.facts, "rows": rows}

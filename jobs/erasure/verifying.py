@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from jobs.audit.needles import Kind
 from jobs.erasure import certificates, checking
 from jobs.erasure.checking import Checked
+from jobs.erasure.held_files import list_held_files
 from jobs.erasure.keys import derive_key
 from jobs.erasure.sealed import open_needles
 from jobs.exports import register
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.people.held_rows import Keeper
+from jobs.people.holds import open_holds
 from jobs.privacy import tombstones
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.signatures import open_signer
@@ -60,9 +63,17 @@ def verify(
     key = derive_key(lake, f"{LABEL} {document['run_id']}")
     searched = {Kind[name.upper()]: count for name, count in document["verification"]["searched"].items()}
     needles = open_needles(document["identifiers"], key, searched)
-    expected = checking.expect(lake, document["held"], _list_later_packages(lake, document))
+    expected = checking.expect(lake, _list_held(lake, document), _list_later_packages(lake, document))
     checked = checking.search(lake, needles, expected, progress=progress)
     return Verdict(checked, _count_returned(lake, document))
+
+
+def _list_held(lake: Lake, document: Mapping[str, Any]) -> list[str]:
+    """What open holds keep today of the tables and packages of which the run left something."""
+    if not document["held"]:
+        return []
+    spared = [each["request_id"] for each in document["requests"]]
+    return list_held_files(lake, Keeper(lake, open_holds(lake)), document["held"], spared)
 
 
 def _list_later_packages(lake: Lake, document: Mapping[str, Any]) -> list[str]:

@@ -47,9 +47,13 @@ class Fence:
         return any(self._read_version(table) != version for table, version in self._versions.items())
 
     def follow(self, table: str, before: int | None) -> None:
-        """Take note of a commit of our own to a table that was at the version ``before``."""
+        """Take note of a commit of our own to a table that was at the version ``before``.
+
+        Of anybody's commit that came in between no note is taken, and so the fence still tells that it moved.
+        """
         if table in self._versions and self._versions[table] == before:
-            self._versions = {**self._versions, table: self._read_version(table)}
+            ours = 1 if before is None else before + 1  # a new table is made empty first
+            self._versions = {**self._versions, table: ours}
 
 
 @contextmanager

@@ -31,17 +31,18 @@ def scan_rows(
             default.
         partitions: partitions to look in; all by default.
     """
-    contract = lake.contracts[table]
     for file in lake.list_files(table):
         if pruning.may_hold(file, buckets, partitions):
-            yield from _scan_file(lake, contract, file, columns, buckets)
+            yield from scan_file(lake, table, file, columns=columns, buckets=buckets)
 
 
-def _scan_file(
-    lake: Lake, contract: Contract, file: commits.TableFile, columns: Sequence[str], buckets: Buckets | None
+def scan_file(
+    lake: Lake, table: str, file: commits.TableFile, *, columns: Sequence[str], buckets: Buckets | None = None
 ) -> "Iterator[pa.Table]":
+    """Like :func:`scan_rows`, of one file of :meth:`jobs.lake.lake.Lake.list_files`."""
     from pyarrow import parquet as pq
 
+    contract = lake.contracts[table]
     look = pruning.look_by_bucket(buckets) if buckets is not None and SUBJECT_BUCKET in contract.column_names else None
     system, path = storage.filesystem(storage.join(lake.location(contract.name), file.path))
     with system.open_input_file(path) as opened, pq.ParquetFile(opened) as parquet:

@@ -20,6 +20,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.editing import edit_rows
 from jobs.lake.history import forget_versions
+from jobs.lake.pending import removing_rows
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.subject_ids import bucket_of
 
@@ -98,8 +99,11 @@ def drop_payloads(lake: Lake, request_ids: Collection[str]) -> None:
     def find(rows: "pa.Table") -> "pa.ChunkedArray":
         return pc.is_in(rows[C.REQUEST_ID], value_set=wanted)
 
-    edit_rows(lake, PAYLOADS, columns=[C.REQUEST_ID], find=find, edit=lambda rows, found: rows.filter(pc.invert(found)))
-    forget_versions(lake, PAYLOADS)
+    with removing_rows(lake.home, PAYLOADS):
+        edit_rows(
+            lake, PAYLOADS, columns=[C.REQUEST_ID], find=find, edit=lambda rows, found: rows.filter(pc.invert(found))
+        )
+        forget_versions(lake, PAYLOADS)
 
 
 def find_payloads_without_use(lake: Lake, waiting: Collection[str], *, before: datetime) -> list[str]:

@@ -13,6 +13,7 @@ from jobs.errors import SophiluxError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.history import forget_versions
+from jobs.lake.pending import clear_pending, list_pending, mark_pending
 from jobs.lake.reports import StepReport
 from jobs.privacy import request_ledger as ledger
 from jobs.privacy.calendars import load_calendar
@@ -54,7 +55,6 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
     rows = ledger.move(lake, request_ids, ledger.SERVING, now=now, by=by) if request_ids else []
     broken: dict[str, SophiluxError] = {}
     answered: list[str] = []
-    forgets = False
     for ids, ended in _work(lake, rows):
         if isinstance(ended, SophiluxError):
             broken |= dict.fromkeys(ids, ended)
@@ -62,16 +62,25 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
             ledger.move(lake, ids, ledger.OPEN, now=now, by=by, **failure)
             continue
         changes = {C.REASON: ended.reason, **ended.changes}
+        if ended.is_unlinked:
+            mark_pending(lake.home, ledger.REQUESTS)
         ledger.move(lake, ids, ended.state, now=now, by=by, detail=ended.detail, **changes)
         answered += ids if ended.state in ledger.FINAL else []
-        forgets = forgets or ended.is_unlinked
     if answered:
         payloads.drop_payloads(lake, answered)
-    if forgets:
-        forget_versions(lake, ledger.REQUESTS)
+    forget_pending(lake)
     if broken:
         raise _sum_up(broken, len(rows))
     return ledger.find_requests(lake, request_ids)
+
+
+def forget_pending(lake: Lake) -> None:
+    """Remove the former versions of what lost links or payloads, also those that a run which died left behind."""
+    left = list_pending(lake.home)
+    for table in (ledger.REQUESTS, payloads.PAYLOADS):
+        if table in left:
+            forget_versions(lake, table)
+            clear_pending(lake.home, table)
 
 
 def _work(lake: Lake, rows: Sequence[ledger.Row]) -> Iterator[tuple[list[str], Ending]]:
@@ -101,10 +110,16 @@ def _group(ended: Mapping[str, Ending]) -> Iterator[tuple[list[str], Ending]]:
 
 
 def _try(lake: Lake, row: ledger.Row) -> Ending:
+    """How one request ends; whatever goes wrong with it, the others are still served."""
     try:
         return HANDLERS[row[C.KIND]](lake, row)
     except SophiluxError as error:
         return error
+    except Exception as error:  # noqa: BLE001
+        command = f"sophilux request serve {row[C.REQUEST_ID]} --debug"
+        ended = SophiluxError(f"stopped by {type(error).__name__}; '{command}' shows where")
+        ended.__cause__ = error
+        return ended
 
 
 def serve_choices(lake: Lake, opened: Sequence[Opened], *, now: datetime, by: str) -> None:
@@ -118,10 +133,19 @@ def list_servable(lake: Lake) -> list[str]:
 
     With ``SOPHILUX_ERASE_POLICY=automatic`` nobody has to.
     """
-    is_agreed = lake.settings.erase_policy == "automatic"
     waiting = [row for row in ledger.read_requests(lake) if row[C.STATE] in (ledger.OPEN, ledger.SERVING)]
-    may_be = [row for row in waiting if row[C.KIND] != ledger.ERASE or is_agreed or row[C.APPROVED_AT]]
-    return [row[C.REQUEST_ID] for row in may_be]
+    return [row[C.REQUEST_ID] for row in waiting if not _wants_approval(lake, row)]
+
+
+def list_unapproved(lake: Lake) -> list[str]:
+    """Requests to erase that wait for somebody to agree."""
+    waiting = [row for row in ledger.read_requests(lake) if row[C.STATE] == ledger.OPEN]
+    return [row[C.REQUEST_ID] for row in waiting if _wants_approval(lake, row)]
+
+
+def _wants_approval(lake: Lake, row: ledger.Row) -> bool:
+    is_agreed = lake.settings.erase_policy == "automatic" or row[C.APPROVED_AT] is not None
+    return row[C.KIND] == ledger.ERASE and not is_agreed
 
 
 def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from jobs.errors import CommitConflictError, PlanError, SophiluxError
-from jobs.lake import Lake, storage
+from jobs.lake import Lake, pending, storage
 from jobs.lake import columns as C
 from jobs.lake.removing import remove_rows
 from jobs.people.held_rows import Keeper
@@ -60,7 +60,7 @@ def _begin(lake: Lake, plan: Plan, name: str, by: str) -> None:
 
 
 def _remove(lake: Lake, plan: Plan, removal: Removal, name: str, by: str) -> None:
-    cleanup.mark_pending(lake.home, removal.table)
+    pending.mark_pending(lake.home, removal.table)
     if removal.folders:
         cleanup.remove_packages([storage.join(lake.home, folder) for folder in removal.folders])
     else:

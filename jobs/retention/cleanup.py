@@ -1,8 +1,4 @@
-"""Folders that retention removes: old packages, what crashes left, and notes of vacuums still to do.
-
-A note is an empty file ``.retention/pending/<table>``, written before a table loses rows and removed after its old
-files are gone. A run that died between the two leaves it, and the next run finishes the work.
-"""
+"""Folders that retention removes: old packages, and what crashes left."""
 
 import json
 import time
@@ -17,7 +13,6 @@ from jobs.lake.scratch import FOLDER as SCRATCH
 if TYPE_CHECKING:
     from pyarrow import fs
 
-NOTES: Final = ".retention/pending"
 EXPORTS: Final = "exports"
 MANIFEST: Final = "manifest.json"
 LEFTOVER_SECONDS: Final = 86_400
@@ -32,25 +27,6 @@ class Package:
     day: date
     rows: int
     bytes: int
-
-
-def mark_pending(home: str, table: str) -> None:
-    """Note that a table's removed files must go."""
-    system, path = storage.filesystem(storage.join(home, NOTES))
-    system.create_dir(path, recursive=True)
-    with system.open_output_stream(storage.join(path, table)):
-        pass
-
-
-def list_pending(home: str) -> list[str]:
-    """Tables whose removed files must still go."""
-    return sorted(info.base_name for info in _list(storage.join(home, NOTES)))
-
-
-def clear_pending(home: str, table: str) -> None:
-    """Note that a table's removed files are gone."""
-    system, path = storage.filesystem(storage.join(home, NOTES, table))
-    system.delete_file(path)
 
 
 def list_packages(home: str) -> list[Package]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from jobs.errors import SophiluxError
-from jobs.lake import Lake
+from jobs.lake import Lake, pending
 from jobs.retention import cleanup, shelf
 
 PLAN_FILE_DAYS: Final = 90
@@ -19,11 +19,11 @@ def clean_up(lake: Lake) -> None:
         SophiluxError: some could not be removed; the others are.
     """
     problems: dict[str, str] = {}
-    for table in cleanup.list_pending(lake.home):
+    for table in pending.list_pending(lake.home):
         if table in lake.contracts:
             vacuum_table(lake, table, problems, keep=timedelta(0))
         if table not in problems:
-            cleanup.clear_pending(lake.home, table)
+            pending.clear_pending(lake.home, table)
     for table in lake.contracts:
         vacuum_table(lake, table, problems)
     cleanup.remove_leftovers(lake.home)

@@ -51,6 +51,13 @@ def test_it_refuses_to_write_over_anything_else(home, tmp_path, out, said):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(home):
+    done = call("--home", home, "--out", "/proc/report")
+    assert done.exit_code == 2
+    assert "The report cannot be written to /proc/report (" in done.stderr
+    assert "give another folder with --out" in done.stderr
+
+
 def test_a_port_that_is_taken_is_told_in_one_line(home):
     import socket
 

@@ -49,6 +49,13 @@ def test_a_request_is_recorded_and_told(home, lake):
     assert f"It was recorded before as {only(lake)} (open, due" in again.stdout
 
 
+def test_serving_tells_of_what_waits_for_somebody_to_agree(home, lake):
+    call(home, "new", "erase", "--email", "jane@shop.example")
+    done = call(home, "serve")
+    assert "There is nothing to serve.\n1 to erase wait for an agreement, which" in done.stdout
+    assert "'sophilux request approve ID'" in done.stdout
+
+
 def test_an_opt_out_is_served_at_once(home, lake):
     assert call(home, "new", "opt-out", "--email", "jane@shop.example").exit_code == 0
     assert [row[C.IS_OPT_OUT] for row in lake.read_records("ledger.choices")] == [True]

@@ -1,10 +1,12 @@
 """Clicks of erased people stay away, whatever brings them."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from jobs.conform import clicks
+from jobs.lake import Lake, pending
 from jobs.privacy.subject_ids import subject_digest
 from jobs.privacy.tombstones import SUBJECT, lift_tombstones, set_tombstones
 from tests.conform.landed import DAYS, land, rows
@@ -69,9 +71,25 @@ def test_a_second_run_leaves_the_same_rows(lake):
     assert before == {table: rows(lake, table) for table in before}
 
 
-def test_landing_keeps_no_former_file_with_the_line(lake):
-    from pathlib import Path
+def test_what_a_run_that_died_left_of_the_line_goes_with_the_next(lake, monkeypatch):
+    land_lines(lake, event(email="ann@example.com"), event(email="bob@example.com"))
+    erase(lake, "ann@example.com")
+    before = {path.name for path in Path(lake.location("landing.clickstream")).rglob("*.parquet")}
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "vacuum", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(lake)
+    assert before <= {path.name for path in Path(lake.location("landing.clickstream")).rglob("*.parquet")}
+    run(lake)
+    assert not before & {path.name for path in Path(lake.location("landing.clickstream")).rglob("*.parquet")}
+    assert pending.list_pending(lake.home) == []
 
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_landing_keeps_no_former_file_with_the_line(lake):
     land_lines(lake, event(email="ann@example.com"), event(email="bob@example.com"))
     erase(lake, "ann@example.com")
     before = {path.name for path in Path(lake.location("landing.clickstream")).rglob("*.parquet")}

@@ -104,6 +104,19 @@ def test_a_hold_on_an_order_keeps_the_order_until_it_is_released(lake):
     assert find_below(lake.home, own(lake)) == set()
 
 
+def test_a_hold_excuses_the_files_it_keeps_and_no_other_beside_them(lake):
+    place_hold(lake, reason="tax audit", order_ids=["O-4711-001"])
+    (certificate,) = erase(lake, [ada(lake)]).certificates
+    assert verify(lake, certificate).checked.is_clean
+    kept = next(
+        path for path in Path(lake.location("lake.orders")).rglob("*.parquet") if "_delta_log" not in path.parts
+    )
+    stray = kept.with_name("part-of-no-version.parquet")
+    shutil.copy(kept, stray)
+    found = {finding.file for finding in verify(lake, certificate).checked.findings}
+    assert found == {str(stray.relative_to(lake.home))}
+
+
 def test_a_hold_on_a_period_keeps_what_lies_in_it(lake):
     place_hold(lake, reason="inspection", days=Days.single(small.DAY), tables=["lake.clicks"])
     done = erase(lake, [ada(lake)])

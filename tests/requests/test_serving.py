@@ -1,8 +1,12 @@
 """The step that serves what may be served, and tidies up after runs that died."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
-from jobs.lake import Days
+import pytest
+
+from jobs.errors import SophiluxError
+from jobs.lake import Days, pending
 from jobs.lake import columns as C
 from jobs.privacy import request_ledger as ledger
 from jobs.requests import payloads, serving
@@ -51,6 +55,43 @@ def test_payloads_of_requests_that_were_never_recorded_go_once_no_command_can_be
     assert held(lake) == {waiting, "bcd"}
     serving.forget_payloads(lake, NOON + timedelta(minutes=61))
     assert held(lake) == {waiting}
+
+
+def files_of(lake, table):
+    return {path.name for path in Path(lake.location(table)).rglob("part-*.parquet")}
+
+
+@pytest.mark.parametrize(("table", "dies_in"), [(payloads.PAYLOADS, payloads), (ledger.REQUESTS, serving)])
+def test_what_a_run_that_died_left_in_old_versions_goes_with_the_next(lake, monkeypatch, table, dies_in):
+    """Its rows are gone already, so nothing but a note tells the next run that there are files to remove."""
+    ask(lake, "access", email="nobody@nowhere.example")
+    before = files_of(lake, table)
+    with monkeypatch.context() as patch:
+        patch.setattr(dies_in, "forget_versions", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            serving.run(lake, ANY_DAY)
+    assert before & files_of(lake, table)
+    serving.run(lake, ANY_DAY)
+    assert before.isdisjoint(files_of(lake, table))
+    assert pending.list_pending(lake.home) == []
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_a_request_that_stops_on_a_foreign_error_keeps_no_other_from_being_served(lake, monkeypatch):
+    broken = ask(lake, "access").request[C.REQUEST_ID]
+    other = ask(lake, "correct", city="Bonn").request[C.REQUEST_ID]
+
+    def fail(*_, **__):
+        raise OSError("/a/path with ann@example.com")
+
+    monkeypatch.setattr(serving, "build_answer", fail)
+    with pytest.raises(SophiluxError, match=f"1 of 2 requests .* {broken}: stopped by OSError") as raised:
+        serving.run(lake, ANY_DAY)
+    assert "ann@" not in str(raised.value)
+    assert (state(lake, broken), state(lake, other)) == ("open", "refused")
 
 
 def test_a_calendar_that_ends_before_requests_are_due_is_told(lake, tmp_path):

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from jobs.errors import PlanError, UsageError
-from jobs.lake import Days
-from jobs.retention import ages, cleanup, shelf
+from jobs.lake import Days, pending
+from jobs.retention import ages, shelf
 from jobs.retention.approvals import approve_plan
 from jobs.retention.planning import make_plan
 from tests.conform.test_addresses import account, carrier, close, fold
@@ -104,7 +104,7 @@ def test_a_run_finishes_what_a_crash_left(aged, monkeypatch):
     assert make_plan(aged, DAY).removals == ()
     ages.run(aged, Days.single(DAY))
     assert len(list_data_files(aged, "landing.clickstream")) == 2
-    assert cleanup.list_pending(aged.home) == []
+    assert pending.list_pending(aged.home) == []
 
 
 def test_an_earlier_day_than_the_last_is_refused(aged):

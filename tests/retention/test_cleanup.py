@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from jobs.lake import pending
 from jobs.retention import cleanup
 
 
@@ -38,8 +39,8 @@ def test_packages_without_a_manifest_are_found_too(tmp_path):
 
 def test_a_note_lasts_until_it_is_cleared(tmp_path):
     home = str(tmp_path)
-    assert cleanup.list_pending(home) == []
-    cleanup.mark_pending(home, "lake.clicks")
-    assert cleanup.list_pending(home) == ["lake.clicks"]
-    cleanup.clear_pending(home, "lake.clicks")
-    assert cleanup.list_pending(home) == []
+    assert pending.list_pending(home) == []
+    pending.mark_pending(home, "lake.clicks")
+    assert pending.list_pending(home) == ["lake.clicks"]
+    pending.clear_pending(home, "lake.clicks")
+    assert pending.list_pending(home) == []

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import PlanError, SophiluxError
-from jobs.lake import Days, Lake
-from jobs.retention import ages, cleanup, shelf
+from jobs.lake import Days, Lake, pending
+from jobs.retention import ages, shelf
 from jobs.retention.applying import apply_plan
 from jobs.retention.approvals import approve_plan
 from jobs.retention.planning import make_plan
@@ -60,7 +60,7 @@ def check_finished(lake, name):
     for table in ROWS:
         current = sorted(path.rpartition("/")[2] for path in lake.current_files(table))
         assert list_data_files(lake, table) == current
-    assert cleanup.list_pending(lake.home) == []
+    assert pending.list_pending(lake.home) == []
     assert shelf.find_entry(lake, name)["state"] == "applied"
 
 
@@ -131,10 +131,10 @@ def test_a_folder_that_may_not_be_written_is_told_and_the_next_run_finishes(sett
         assert (entry["state"], lake.count("landing.clickstream")) == ("cleaning", 2)
         assert "Permission denied" in entry["reason"]
         assert folder.exists()
-        assert cleanup.list_pending(lake.home) == ["landing.clickstream"]
+        assert pending.list_pending(lake.home) == ["landing.clickstream"]
         ages.run(lake, Days.single(DAY))
         assert len(list_data_files(lake, "landing.clickstream")) == 2
-        assert cleanup.list_pending(lake.home) == []
+        assert pending.list_pending(lake.home) == []
         assert {row["state"] for row in shelf.list_entries(lake)} == {"applied"}
 
 
@@ -151,5 +151,5 @@ def test_one_table_that_cannot_be_cleaned_stops_no_other(aged, planned, monkeypa
         patch.setattr(Lake, "vacuum", fail)
         with pytest.raises(SophiluxError, match=r"\(lake\.parcels: Permission denied \(os error 13\)\)"):
             apply_plan(aged, planned)
-    assert cleanup.list_pending(aged.home) == ["lake.parcels"]
+    assert pending.list_pending(aged.home) == ["lake.parcels"]
     assert len(list_data_files(aged, "landing.clickstream")) == 2
