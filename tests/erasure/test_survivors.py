@@ -110,12 +110,12 @@ def test_partners_books_may_know_what_partners_hold_and_nothing_else(erased, hom
     assert checked.pending == 1
 
 
-def test_what_a_hold_keeps_excuses_no_other_table(erased, home):
+def test_what_a_hold_keeps_excuses_nothing_elsewhere(erased, home):
     lake, _, people = erased
     ada, identifiers = people["ada"]
     copy = Lake(load_settings(str(home)), lake.engine, lake.contracts)
     survivors.log_statistics(home, ada)
     survivors.footer_metadata(home, ada)
-    checked = checking.search(copy, identifiers.build(), checking.expect(copy, ["lake.orders"]))
+    checked = checking.search(copy, identifiers.build(), checking.expect(copy, ["lake/orders"]))
     assert {finding.file.rpartition("/_delta_log")[0] for finding in checked.findings} == {"lake/clicks"}
     assert checked.held == 1
