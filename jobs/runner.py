@@ -1,4 +1,4 @@
-"""Run steps: retried on commit conflicts, timed, and recorded in ``ledger.step_runs``.
+"""Run steps: retried on commit conflicts, timed, and recorded in ``ledger.step_runs``, however they end.
 
 The command line and the DAGs both come through here, so a step behaves the same in both.
 """
@@ -14,9 +14,9 @@ from typing import cast
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from jobs.errors import CommitConflictError, UsageError
+from jobs.errors import CommitConflictError, SophiluxError, UsageError
 from jobs.lake import Days, Lake
-from jobs.lake.reports import StepReport
+from jobs.lake.reports import DONE, FAILED, REFUSED, StepReport
 from jobs.settings import Settings
 from jobs.steps import STEPS, Step, find_steps
 
@@ -42,7 +42,9 @@ def run_part(name: str, part: str, days: Days, settings: Settings) -> StepReport
 
 
 def run_step(lake: Lake, step: Step, days: Days, *, part: str | None = None) -> StepReport:
-    """Run one step and record what it did.
+    """Run one step and record what it did, or of what kind the error was that ended it.
+
+    A run for a day that is not yet is turned away before it begins, and leaves no record under that day.
 
     Args:
         lake: the lake.
@@ -59,12 +61,16 @@ def run_step(lake: Lake, step: Step, days: Days, *, part: str | None = None) -> 
     work = cast("Callable[[Lake, Days], StepReport]", module.run if part is None else partial(module.run, part=part))
     name = step.name if part is None else f"{step.name}/{part}"
     started = time.monotonic()
-    report = _attempt(work, lake, days)
-    seconds = round(time.monotonic() - started, 3)
+    try:
+        report = _attempt(work, lake, days)
+    except BaseException as error:
+        _record_failure(lake, name, days, error, _since(started))
+        raise
+    seconds = _since(started)
     for warning in report.warnings:
         logger.warning("%s %s: %s", name, days, warning)
     logger.info("%s %s: %s rows in %.1f s", name, days, report.rows_out, seconds)
-    lake.record(STEP_RUNS, [_run_row(name, days, report, seconds)])
+    lake.record(STEP_RUNS, [_run_row(name, days, seconds, report)])
     return report
 
 
@@ -91,7 +97,23 @@ def _attempt(work: Callable[[Lake, Days], StepReport], lake: Lake, days: Days) -
         return work(lake, days)
 
 
-def _run_row(name: str, days: Days, report: StepReport, seconds: float) -> dict[str, object]:
+def _record_failure(lake: Lake, name: str, days: Days, error: BaseException, seconds: float) -> None:
+    """Record a run that an error ended; the caller raises that error, so nothing that goes wrong here may hide it."""
+    state, kind = REFUSED if isinstance(error, SophiluxError) else FAILED, type(error).__name__
+    logger.info("%s %s: %s after %.1f s, %s", name, days, state, seconds, kind)
+    try:
+        lake.record(STEP_RUNS, [_run_row(name, days, seconds, StepReport(), state=state, error_kind=kind)])
+    except Exception as second:  # noqa: BLE001 - whatever keeps the ledger from being written, the first error counts
+        logger.warning("%s %s: the ledger could not record it (%s).", name, days, type(second).__name__)
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)
+
+
+def _run_row(
+    name: str, days: Days, seconds: float, report: StepReport, *, state: str = DONE, error_kind: str | None = None
+) -> dict[str, object]:
     return {
         "day": days.last,
         "run_id": secrets.token_hex(8),
@@ -105,4 +127,6 @@ def _run_row(name: str, days: Days, report: StepReport, seconds: float) -> dict[
         "warnings": "; ".join(report.warnings) or None,
         "seconds": seconds,
         "finished_at": datetime.now(UTC),
+        "state": state,
+        "error_kind": error_kind,
     }

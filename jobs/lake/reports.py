@@ -1,6 +1,15 @@
-"""What a step says about its run; the runner keeps it in ``ledger.step_runs``."""
+"""What a step says about its run, and how runs end; the runner keeps both in ``ledger.step_runs``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jobs.lake import columns as C
+
+DONE: Final = "done"
+REFUSED: Final = "refused"
+"""A stated rule was broken, such as a gate or a budget; the same run would be refused again."""
+FAILED: Final = "failed"
 
 
 @dataclass
@@ -17,3 +26,8 @@ class StepReport:
     quarantined: int | None = None
     warnings: list[str] = field(default_factory=list)
     forgotten: int | None = None
+
+
+def is_done(run: Mapping[str, Any]) -> bool:
+    """True for a row of ``ledger.step_runs`` whose run came to its end; rows of before states were recorded did."""
+    return run[C.STATE] in (None, DONE)

@@ -39,6 +39,7 @@ class Facts:
     made_at: datetime
     charts: Charts
     freshness: Sequence[Freshness]
+    other_troubles: int
     quality: Sequence[Quality]
     downloads: Sequence[Mapping[str, Any]]
 
@@ -99,6 +100,7 @@ def label_period(period: Mapping[str, Any]) -> str:
 
 def _describe(facts: Facts) -> dict[str, Any]:
     sales = next((item for item in facts.freshness if item.name == PURCHASES), None)
+    unfinished = [item for item in facts.freshness if item.trouble]
     troubled = [table for table in facts.quality if table.state in (BLOCKED, "warnings")]
     return {
         "pages": [{"name": name, "label": label, "file": f"{name}.html"} for name, label in PAGES],
@@ -110,8 +112,9 @@ def _describe(facts: Facts) -> dict[str, Any]:
         "freshness": facts.freshness,
         "quality": facts.quality,
         "held_back": [table for table in facts.quality if table.is_held_back],
-        "attention": len(troubled),
-        "urgency": "bad" if any(table.state == BLOCKED for table in troubled) else "warn",
+        "attention": len({table.table for table in troubled} | {item.name for item in unfinished}),
+        "urgency": "bad" if unfinished or any(table.state == BLOCKED for table in troubled) else "warn",
+        "other_troubles": facts.other_troubles,
         "checked": any(table.run for table in facts.quality),
         "sales_day": sales.day if sales else None,
         "sales_behind": (sales.behind or 0) if sales else 0,

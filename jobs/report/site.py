@@ -43,6 +43,7 @@ class Tables:
     rows: "Mapping[str, pa.Table]"
     neighbours: neighbours.Neighbours
     freshness: list[freshness.Freshness]
+    other_troubles: int
     quality: list[quality.Quality]
 
 
@@ -55,7 +56,7 @@ def read_tables(lake: Lake, day: date) -> Tables:
         **{shown.table: lists[name] for name, shown in neighbours.LISTS.items()},
     }
     paired = neighbours.arrange(lists, read_catalogue(lake))
-    return Tables(rows, paired, freshness.read_freshness(lake, day), quality.read_quality(lake))
+    return Tables(rows, paired, *freshness.read_freshness(lake, day), quality.read_quality(lake))
 
 
 def build_files(lake: Lake, tables: Tables, *, day: date, made_at: datetime) -> dict[str, bytes]:
@@ -76,7 +77,7 @@ def build_files(lake: Lake, tables: Tables, *, day: date, made_at: datetime) -> 
     downloads = [
         pages.describe_download(lake.contracts[s.table], s, tables.rows[s.table], NOTES[s.table], sizes) for s in SHOWN
     ]
-    facts = pages.Facts(day, made_at, charts, tables.freshness, tables.quality, downloads)
+    facts = pages.Facts(day, made_at, charts, tables.freshness, tables.other_troubles, tables.quality, downloads)
     has = {"has_trends": bool(weeks), "has_neighbours": bool(tables.neighbours.index), "has_ads": bool(ad_rows)}
     files.update(pages.render_pages(facts, has))
     return files

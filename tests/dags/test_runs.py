@@ -116,7 +116,7 @@ class TestOverAGeneratedShop:
 
     def test_every_partner_is_a_run_of_its_own(self, states, shop):
         assert states["export_audiences"] == "success"
-        steps = {row["step"] for row in Lake.open(shop).read_records("ledger.step_runs")}
+        steps = {row["step"] for row in Lake.open(shop).read_records("ledger.step_runs") if row["state"] == "done"}
         names = {partner.name for partner in find_recipients(shop.partners)}
         assert names
         assert {step for step in steps if step.startswith("exports.packages")} == {

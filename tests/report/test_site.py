@@ -138,6 +138,24 @@ def test_late_data_is_told(lake, write):
     assert "3 days late" in read(out, "quality")
 
 
+def test_runs_that_did_not_end_well_are_told_and_restricted_steps_only_counted(lake, write):
+    fill_shop(lake)
+    for step, state, kind in (
+        ("sources.purchases", "failed", "ConnectionLostError"),
+        ("marts.bestsellers", "refused", "BudgetError"),
+        ("marts.bestsellers_exact", "failed", "OSError"),
+        ("report.site", "failed", "OSError"),
+    ):
+        row = run_row(step, DAY + timedelta(1), DAY + timedelta(1))
+        lake.record("ledger.step_runs", [{**row, "run_id": step, "state": state, "error_kind": kind}])
+    page = read(out := write(lake), "quality")
+    assert "Failed for Mon 9 March 2026, at 2026-03-09 23:00 UTC (ConnectionLostError)" in page
+    assert "Refused for Mon 9 March 2026, at 2026-03-09 23:00 UTC (BudgetError)" in page
+    assert "<strong>1 other step</strong> of the pipeline did not end well" in page
+    assert "bestsellers_exact" not in page
+    assert "2 things to look at" in read(out, "index")
+
+
 def test_a_day_without_sales_is_told_by_the_day_the_report_is_for(lake, write):
     fill_shop(lake)
     record_runs(lake, DAY + timedelta(1))
