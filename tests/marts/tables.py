@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+import xxhash
+
 from jobs.lake import Lake
 
 DAY = date(2024, 1, 3)
@@ -25,7 +27,7 @@ def fill(lake: Lake, table: str, rows: list[dict]) -> None:
     Short names of people become pseudonyms, see :func:`name_of`.
     """
     contract = lake.contracts[table]
-    rows = [row | {"subject_id": pseudonym(row["subject_id"])} if row.get("subject_id") else row for row in rows]
+    rows = [row | name_person(row["subject_id"]) if row.get("subject_id") else row for row in rows]
     full = [
         tuple(
             row.get(column.name, _FILLERS.get(column.type) if column.required else None) for column in contract.columns
@@ -33,6 +35,12 @@ def fill(lake: Lake, table: str, rows: list[dict]) -> None:
         for row in rows
     ]
     lake.replace(table, lake.session.createDataFrame(full, contract.engine_schema()))
+
+
+def name_person(name: str) -> dict:
+    """The pseudonym of a short name, and its bucket."""
+    subject_id = pseudonym(name)
+    return {"subject_id": subject_id, "subject_bucket": xxhash.xxh64(subject_id.encode(), seed=42).intdigest() % 256}
 
 
 def pseudonym(name: str) -> str:
