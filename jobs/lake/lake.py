@@ -184,6 +184,15 @@ class Lake:
             self._fence = outer
 
     @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Let in nobody else who asks for the same name until the context ends; whoever comes second waits.
+
+        A process that dies lets the next one in. On an object store nobody waits, see :mod:`jobs.lake.storage`.
+        """
+        with storage.table_lock(self.home, f"{name}.alone", exclusive=True):
+            yield
+
+    @contextmanager
     def scratch(self, rows: "DataFrame") -> Iterator[Scratch]:
         """Compute rows once for several uses; they are gone when the context ends."""
         with materialise(rows, self.home) as scratch, self.tracer.keep(scratch.location, rows):

@@ -127,8 +127,14 @@ def run(lake: Lake, days: Days) -> StepReport:
     Raises:
         BudgetError: a release would overspend the budget, or the ledger was changed by hand; the others were released,
             and the last release of this one stays in place.
+        CommitConflictError: another run published the same week meanwhile; nothing of this one was.
         GateError: a week did not pass its expectations and was not published.
     """
+    with lake.alone(TABLE):
+        return _release_all(lake, days)
+
+
+def _release_all(lake: Lake, days: Days) -> StepReport:
     reach = Days(days.first - LONGEST_WINDOW - timedelta(7), days.last)
     rows_out, refused = 0, []
     recent = lake.read(IMPRESSIONS).where(
@@ -150,22 +156,22 @@ def _release(lake: Lake, part: Part) -> int:
     week = part.week.days
     method = json.dumps([MAX_CAMPAIGNS, REVENUE_CAP, SHARES, exact])
     release = Release(DATASET, TABLE, part.name, week.first, week.last, RHO, DELTA, method.encode())
-    held = lake.read_records(TABLE, [part.week.id])
+    # The files first: whatever is published from here on is a conflict for what is drawn below.
+    files, held = lake.current_files(TABLE, [part.week.id]), lake.read_records(TABLE, [part.week.id])
     ids = {row[C.RELEASE_ID] for row in held}
     paid = charge(lake, release, holds=ids.__contains__, at=datetime.now(UTC))
     fresh: list[dict[str, Any]] = []
     if not paid.is_standing:
         whole = {C.WEEK: part.week.id, C.WEEK_START: part.week.start, C.PARTNER: part.partner}
         fresh = [{**whole, **row, C.RELEASE_ID: paid.release_id} for row in publish_noisy(exact)]
-        _publish(lake, part, fresh)
+        _publish(lake, part, fresh, files)
     mark_published(lake, release, paid.release_id, at=datetime.now(UTC))
     return len(fresh)
 
 
-def _publish(lake: Lake, part: Part, fresh: list[dict[str, Any]]) -> None:
+def _publish(lake: Lake, part: Part, fresh: list[dict[str, Any]], base: frozenset[str]) -> None:
     """Put a partner's rows beside those that the week holds of other partners."""
     week = [part.week.id]
-    base = lake.current_files(TABLE, week)
     others = [row for row in lake.read_records(TABLE, week) if row[C.PARTNER] != part.partner]
     contract = lake.contracts[TABLE]
     values = [tuple(row[name] for name in contract.column_names) for row in (*others, *fresh)]

@@ -5,6 +5,9 @@ its last day again and the numbers changed. Charts go by distinct buyers. Produc
 anybody can see; names of countries come from the data, so a country's product needs enough buyers to be named. The
 chart of a category is read off the numbers of all countries together and costs nothing.
 
+Of two runs at once the second waits for the first and finds its releases. Where nothing can be locked, the one that
+publishes second has a conflict, throws away what it drew, and finds them when it runs again.
+
 The released numbers are differentially private for every human, all addresses and accounts taken together: see
 docs/privacy-numbers.md. The exact numbers stay in ``marts.bestsellers_exact``; the ledger keeps a keyed digest of them.
 """
@@ -21,6 +24,7 @@ from pyspark.sql import functions as F
 from jobs.errors import BudgetError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
+from jobs.lake.commits import TableFile
 from jobs.lake.reports import StepReport
 from jobs.marts.bounding import bound_contributions, count_cells, order_movements, tabulate_limits
 from jobs.marts.charts import (
@@ -126,8 +130,14 @@ def run(lake: Lake, days: Days) -> StepReport:
     Raises:
         BudgetError: a period that ended on ``days`` would overspend the budget, or the ledger was changed by hand; the
             others were released, and the last releases of those that were refused stay in place.
+        CommitConflictError: another run published the same periods meanwhile; nothing of this one was.
         GateError: the charts did not pass their expectations; the last good ones stay.
     """
+    with lake.alone(TABLE):
+        return _release(lake, days)
+
+
+def _release(lake: Lake, days: Days) -> StepReport:
     budgets = load_budgets(lake.settings.budgets)
     terms = budgets.charts
     due = find_due(lake, days, terms)
@@ -138,12 +148,14 @@ def run(lake: Lake, days: Days) -> StepReport:
     periods, epochs = sorted(due), lambda epoch: list_planned(terms, epoch)
     with _count(lake, periods, products, terms) as cells:
         releases = make_releases(digest_cells(cells, periods), terms)
-        held, at, listed = _list_held(lake, periods), datetime.now(UTC), [releases[period] for period in periods]
+        # The files first: whatever is published from here on is a conflict for what is drawn below.
+        files, held = lake.list_files(TABLE), _list_held(lake, periods)
+        at, listed = datetime.now(UTC), [releases[period] for period in periods]
         outcomes = charge_all(lake, listed, holds=held.__contains__, at=at, planned=epochs)
         paid = {period: o for period in periods if not isinstance(o := outcomes[period.id], BudgetError)}
         fresh = {period: charge.release_id for period, charge in paid.items() if not charge.is_standing}
         accounts = _open_accounts(lake, fresh, due, budgets, at)
-        rows = _publish(lake, cells, accounts, terms, catalogue) if accounts else 0
+        rows = _publish(lake, cells, accounts, terms, catalogue, files) if accounts else 0
     mark_all_published(lake, {c.release_id: releases[p] for p, c in paid.items()}, at=datetime.now(UTC))
     refused = {period: str(o) for period in periods if isinstance(o := outcomes[period.id], BudgetError)}
     if own := [text for period, text in refused.items() if period.last in days]:
@@ -205,7 +217,14 @@ def _open_accounts(
     return accounts
 
 
-def _publish(lake: Lake, cells: "DataFrame", accounts: Sequence[Account], terms: ChartTerms, catalogue: int) -> int:
+def _publish(
+    lake: Lake,
+    cells: "DataFrame",
+    accounts: Sequence[Account],
+    terms: ChartTerms,
+    catalogue: int,
+    files: Sequence[TableFile],
+) -> int:
     """Draw the noise of fresh releases and put them in the place of the last ones; returns their rows."""
     session, products, periods = lake.session, lake.read(PRODUCTS), [account.period for account in accounts]
     noise = tabulate_noise(session, periods, terms, catalogue=catalogue)
@@ -225,9 +244,10 @@ def _publish(lake: Lake, cells: "DataFrame", accounts: Sequence[Account], terms:
                 }
             )
             rows = whole.select(*lake.contracts[TABLE].column_names)
-            parts = {*(period.id for period in periods), *_list_unreleased(lake)}
+            parts = sorted({*(period.id for period in periods), *_list_unreleased(lake)})
+            base = frozenset(file.path for file in files if file.partition in parts)
             staged = lake.replace(
-                TABLE, rows, partitions=sorted(parts), gate=gate(lake, TABLE), notes=_note(accounts, terms)
+                TABLE, rows, partitions=parts, gate=gate(lake, TABLE), base=base, notes=_note(accounts, terms)
             )
             _report_utility(lake, accounts)
     return staged.rows
