@@ -3,18 +3,13 @@
 Item-to-item: the same interactions as baskets of a zipf-like catalogue, to our table (the functions of
 ``marts.also_bought`` and ``marts.also_viewed`` on the engine, read back), to ``implicit``'s ``CosineRecommender.fit`` and
 to a self-join in DuckDB with the same formula, reach and top. Ours counts distinct people of every pair too, which the
-others do not. Marts: one generated shop of 5 and one of 50 million events, each step in its seconds, processor seconds
-and peak memory, with the growth between the two. ``BENCH_EVENTS`` sets the smaller number, ``BENCH_GROWTH`` the factor
-(1 leaves the larger shop out), ``BENCH_PAIRS`` the interactions of the first part.
+others do not. Marts: a shop of 5 and one of 50 million events (``--events`` sets other sizes), each step in its seconds,
+processor seconds and peak memory, with the growth between the two and the seconds of its gate.
 """
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +17,14 @@ import numpy as np
 from jobs.evaluation.datasets import Log
 from jobs.settings import load_settings
 from tests.bench.flows import measure
+from tests.bench.growth import read_arguments, run_process, run_sizes, run_steps, tell
+from tests.bench.shop import write_clicks, write_purchases
 
-EVENTS = int(os.environ.get("BENCH_EVENTS", "5000000"))
-GROWTH = int(os.environ.get("BENCH_GROWTH", "10"))
-INTERACTIONS = int(os.environ.get("BENCH_PAIRS", "1500000"))
+INTERACTIONS = 1_500_000
 ITEMS = 20_000
 BASKET_ITEMS = 6
-FIRST_DAY = date(2026, 3, 2)
-LENGTH = 3
-STEPS = (
-    "marts.also_viewed",
-    "marts.also_bought",
-    "marts.recommended_for_you",
-    "marts.recently_viewed",
-    "marts.bestsellers",
-)
-EXPECTED = "Expected: growth at most 10.5 for 10 times the events, peak memory under 8 GB."
+STEPS = ("marts.also_viewed", "marts.also_bought", "marts.recommended_for_you", "marts.recently_viewed")
+PAIRS = "pairs"
 
 
 def make_log(count: int) -> Log:
@@ -62,8 +49,11 @@ def time_pairs() -> None:
     from jobs.marts.recipes import BOUGHT, VIEWED
 
     log = make_log(INTERACTIONS)
-    print(f"{INTERACTIONS:,} interactions, {len(log.baskets):,} baskets, {ITEMS:,} items", flush=True)
-    with Engine(load_settings(tempfile.mkdtemp(prefix="sophilux-bench-"))) as engine:
+    print(f"{INTERACTIONS:,} interactions, {len(log.baskets):,} baskets, {ITEMS:,} items", file=sys.stderr, flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="sophilux-bench-") as folder,
+        Engine(load_settings(folder)) as engine,
+    ):
         engine.session.range(1).count()
         for name, recipe in (("also_viewed", VIEWED), ("also_bought", replace(BOUGHT, small_catalogue=0))):
             measure(f"ours, {name}", lambda recipe=recipe: build_tables(engine.session, log, recipe, further=False))
@@ -94,80 +84,33 @@ def join_in_duckdb(log: Log, reach: int, top: int) -> None:
     """).to_arrow_table()
 
 
-def make_shop(home: Path, events: int) -> None:
-    """A generated shop with its clicks and purchases conformed."""
-    from jobs.lake import Days, Lake
-    from jobs.runner import run_step
-    from jobs.samples.generated import write_shop
-    from jobs.steps import find_steps
-
-    settings = load_settings(str(home))
-    write_shop(settings, first_day=FIRST_DAY, days=LENGTH, customers=max(1000, events // 25), events=events, seed=7)
-    lake = Lake.open(settings)
-    with lake.engine:
-        for number in range(LENGTH):
-            day = Days.single(date.fromordinal(FIRST_DAY.toordinal() + number))
-            for step in (*find_steps("pull_clickstream"), *find_steps("pull_purchases")):
-                run_step(lake, step, day)
+def write_shop(home: Path, events: int) -> None:
+    """A lake with a month of purchases and ten days of clicks."""
+    write_purchases(home, events)
+    write_clicks(home, events)
 
 
-def run_marts(home: Path) -> None:
-    """All measured steps over the shop's days, in this process."""
-    from jobs.lake import Days, Lake
-    from jobs.runner import run_step
-    from jobs.steps import STEPS as ALL_STEPS
-
-    days = Days(FIRST_DAY, date.fromordinal(FIRST_DAY.toordinal() + LENGTH - 1))
-    lake = Lake.open(load_settings(str(home)))
-    with lake.engine:
-        lake.session.range(1).count()
-        for step in STEPS:
-            measure(step, lambda step=step: run_step(lake, ALL_STEPS[step], days))
-
-
-def in_process(*args: str) -> list[dict[str, float]]:
-    """One part in a process of its own; its measured lines."""
-    environment = {**os.environ, "SOPHILUX_ENGINE": "sail"}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.recommendations", *args],
-        check=True,
-        env=environment,
-        stdout=subprocess.PIPE,
-    )
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
-
-
-def grow(folder: Path) -> None:
-    """The second part."""
-    found: dict[int, dict[str, dict[str, float]]] = {}
-    for events in dict.fromkeys((EVENTS, EVENTS * GROWTH)):
-        home = folder / f"shop-{events}"
-        started = time.perf_counter()
-        in_process("make", str(home), str(events))
-        print(f"{events:,} events: generated and conformed in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-        found[events] = {row["step"]: row for row in in_process("run", str(home))}
-        subprocess.run(["rm", "-rf", str(home), f"{home}.sources", f"{home}.keys"], check=True)
-    first, last = found[EVENTS], found[EVENTS * GROWTH]
-    print(f"{'step':28}" + "".join(f"{f'{events:,}':>26}" for events in found) + f"{'growth':>10}")
-    for step in STEPS:
-        cells = "".join(f"{r[step]['seconds']:>10.1f} s{r[step]['peak_gb']:>10.2f} GB" for r in found.values())
-        print(f"{step:28}{cells:>26}{last[step]['seconds'] / first[step]['seconds']:>10.2f}")
-    print(EXPECTED)
+def tell_pairs(found: list[dict[str, float]]) -> None:
+    """Print what each contestant took."""
+    print(f"\n{f'{INTERACTIONS:,} interactions':28}{'s':>9}{'cpu':>9}{'GB':>8}")
+    for row in found:
+        print(f"{row['step']:28}{row['seconds']:>9.1f}{row['cpu']:>9.1f}{row['peak_gb']:>8.2f}")
 
 
 def main() -> None:
-    """Both parts, or the one named by the arguments."""
-    parts = {
-        "make": lambda home, events: make_shop(Path(home), int(events)),
-        "run": lambda home: run_marts(Path(home)),
-        "pairs": time_pairs,
-    }
-    if len(sys.argv) > 1:
-        parts[sys.argv[1]](*sys.argv[2:])
+    """Both parts, or one of them in this process."""
+    if sys.argv[1:] == [PAIRS]:
+        time_pairs()
         return
-    in_process("pairs")
-    with tempfile.TemporaryDirectory(prefix="sophilux-bench-") as folder:
-        grow(Path(folder))
+    arguments = read_arguments(str(__doc__))
+    if arguments.home:
+        run_steps(arguments.home, STEPS)
+        return
+    pairs = [] if arguments.skip_pairs else run_process("tests.bench.recommendations", PAIRS)
+    found = run_sizes("tests.bench.recommendations", arguments.events, write_shop)
+    if pairs:
+        tell_pairs(pairs)
+    tell("recommendations", STEPS, found, item_to_item={row["step"]: row["seconds"] for row in pairs})
 
 
 if __name__ == "__main__":
