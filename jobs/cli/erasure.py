@@ -15,8 +15,9 @@ from jobs.cli.retention import retention
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobs.erasure.outcomes import Outcome
+    from jobs.erasure.outcomes import ErasureRequest, Outcome
     from jobs.erasure.verifying import Verdict
+    from jobs.lake import Lake
 
 COLUMNS: Final = ("run_id", "requests", "people", "rows", "files", "pending at partners", "created_at")
 CERTIFICATE: Final = typer.Argument(metavar="CERTIFICATE", help="A file, or the run's id; see 'certificates'.")
@@ -26,25 +27,26 @@ CERTIFICATE: Final = typer.Argument(metavar="CERTIFICATE", help="A file, or the 
 def erase(
     email: Annotated[list[str] | None, typer.Option(help="Address of a person; - reads one a line.")] = None,
     subject: Annotated[list[str] | None, typer.Option(help="Pseudonym of a person: 32 hex digits.")] = None,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="Whoever was erased before and is in tables again, as after a restore.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Erase for good; nothing can bring the people back.")] = False,
     home: Home = None,
 ) -> None:
     """Erase people without a request in the ledger; without any, finish runs that died."""
     check_pseudonyms(subject or [])
     with open_lake(home) as lake:
-        from jobs.erasure.outcomes import ErasureRequest
         from jobs.erasure.runs import erase as erase_people
         from jobs.erasure.runs import finish_runs
 
         addresses = [line for each in email or [] for line in (_read_lines() if each == "-" else [each])]
         with working("finishing runs that died") as say:
             outcomes = finish_runs(lake, progress=say)
-        people = [{"subject_ids": frozenset([each])} for each in subject or []]
-        people += [{"subject_ids": frozenset(), "addresses": frozenset([each])} for each in addresses]
-        if people and not yes:
-            message = f"{len(people)} would be erased for good; nothing was changed. Add --yes to do it."
+        requests = _list_requests(lake, addresses, subject or [], restored=restored)
+        if requests and not yes:
+            count = sum(max(len(request.subject_ids), 1) for request in requests)
+            message = f"{count:,} would be erased for good; nothing was changed. Add --yes to do it."
             raise UsageError(message)
-        requests = [ErasureRequest(f"by-hand-{secrets.token_hex(4)}", **names) for names in people]
         if requests:
             with working("erasing") as say:
                 outcomes += erase_people(lake, requests, progress=say).outcomes
@@ -106,13 +108,26 @@ def verify(
         raise typer.Exit(1)
 
 
+def _list_requests(
+    lake: "Lake", addresses: list[str], subjects: list[str], *, restored: bool
+) -> "list[ErasureRequest]":
+    from jobs.erasure.outcomes import ErasureRequest
+    from jobs.erasure.restored import find_restored
+
+    named = [(frozenset([each]), frozenset[str]()) for each in subjects]
+    named += [(frozenset(), frozenset([each])) for each in addresses]
+    requests = [ErasureRequest(f"by-hand-{secrets.token_hex(4)}", *names) for names in named]
+    back = find_restored(lake) if restored else None
+    return [*requests, back] if back else requests
+
+
 def _read_lines() -> list[str]:
     return [line.strip() for line in sys.stdin if line.strip()]
 
 
 def _print_outcomes(outcomes: "list[Outcome]") -> None:
     if not outcomes:
-        typer.echo("There was no run to finish, and nobody was named to be erased.")
+        typer.echo("There was no run to finish, and nobody to be erased.")
         return
     print_rows([vars(each) for each in outcomes], ("request_id", "state", "reason", "run_id"))
     typer.echo("\nCheck it again at any time: sophilux retention verify RUN_ID")

@@ -196,7 +196,7 @@ def test_nobody_is_erased_without_the_word_for_it(template, tmp_path):
         assert is_told(call(lake.home, "erase", "--subject", wrong, "--yes"), 2, "32")
     assert is_told(call(lake.home, "erase", "--email", "nobody at shop", "--yes"), 2, "no e-mail addresses")
     done = call(lake.home, "erase")
-    assert (done.exit_code, done.stdout) == (0, "There was no run to finish, and nobody was named to be erased.\n")
+    assert (done.exit_code, done.stdout) == (0, "There was no run to finish, and nobody to be erased.\n")
 
 
 def test_people_are_erased_by_hand_and_verified(template, tmp_path):
@@ -212,3 +212,17 @@ def test_people_are_erased_by_hand_and_verified(template, tmp_path):
     assert not [value for value in (*small.values_of("ada"), stranger) if value.lower() in done.output.lower()]
     assert find_below(lake.home, small.values_of("ada")) == set()
     assert call(lake.home, "verify", row["run_id"]).exit_code == 0
+
+
+def test_whoever_a_backup_brought_back_is_erased_again_without_their_address(template, erased, tmp_path):
+    lake = small.copy_to(erased, tmp_path)
+    nobody = call(lake.home, "erase", "--restored")
+    assert nobody.stdout == "There was no run to finish, and nobody to be erased.\n"
+    shutil.rmtree(lake.location("lake.clicks"))
+    shutil.copytree(template.location("lake.clicks"), lake.location("lake.clicks"))
+    assert is_told(call(lake.home, "erase", "--restored"), 2, "1 would be erased for good; nothing was changed")
+    done = call(lake.home, "erase", "--restored", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "erased" in done.stdout
+    assert find_below(lake.home, small.values_of("ada") | {small.subject(lake, "ada")}) == set()
+    assert lake.count("lake.clicks") == 3
