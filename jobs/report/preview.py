@@ -19,7 +19,7 @@ NEWS: Final = "/_preview/news"
 SCRIPT: Final = "/_preview/reload.js"
 RELOADER: Final = b"""(function () {
   "use strict";
-  const source = new EventSource("/_preview/news");
+  const source = new EventSource("/_preview/news" + new URL(document.currentScript.src).search);
   source.onmessage = function () { source.close(); window.location.reload(); };
 })();
 """
@@ -103,11 +103,15 @@ class Preview:
         self._say("rebuilt")
         return True
 
-    def wait(self) -> bool:
-        """True once there is a new edition, false when there was none for a while."""
+    @property
+    def edition(self) -> str:
+        """The number of the report that is served, as pages carry it."""
+        return str(self._edition)
+
+    def wait(self, known: str) -> bool:
+        """True once there is another edition than the one that is known, false when there was none for a while."""
         with self._changed:
-            known = self._edition
-            return self._changed.wait_for(lambda: self._edition != known, timeout=BEAT_SECONDS)
+            return self._changed.wait_for(lambda: self.edition != known, timeout=BEAT_SECONDS)
 
 
 class Server(ThreadingHTTPServer):
@@ -129,11 +133,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send a file of the report, or news."""
-        path = unquote(urlsplit(self.path).path)
+        asked = urlsplit(self.path)
+        path = unquote(asked.path)
         if (self.headers.get("Host") or "").rpartition(":")[0] not in HOSTS:
             self._send(HTTPStatus.FORBIDDEN, "text/plain", b"The preview answers to this machine only.\n")
         elif path == NEWS:
-            self._tell_news()
+            self._tell_news(asked.query)
         elif path == SCRIPT:
             self._send(HTTPStatus.OK, TYPES["js"], RELOADER)
         else:
@@ -145,12 +150,15 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: a preview's log is of no use."""
 
     def _send_file(self, path: str) -> None:
-        content = self.server.preview.files.get(path)
+        # The edition is read first: a page that is newer than it says is loaded once too often, and never too seldom.
+        edition, content = self.server.preview.edition, self.server.preview.files.get(path)
         if content is None:
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"The report has no such page.\n")
             return
         if path.endswith(".html"):
-            content = content.replace(b"</head>", f'<script src="{SCRIPT}" defer></script>\n</head>'.encode(), 1)
+            content = content.replace(
+                b"</head>", f'<script src="{SCRIPT}?{edition}" defer></script>\n</head>'.encode(), 1
+            )
         self._send(HTTPStatus.OK, TYPES.get(path.rpartition(".")[2], "application/octet-stream"), content)
 
     def _send(self, status: HTTPStatus, type_: str, content: bytes) -> None:
@@ -161,13 +169,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def _tell_news(self) -> None:
+    def _tell_news(self, known: str) -> None:
+        known = known or self.server.preview.edition
         self.send_response(HTTPStatus.OK)
         for name, value in {**HEADERS, "Content-Type": "text/event-stream", "Connection": "close"}.items():
             self.send_header(name, value)
         self.end_headers()
         self.close_connection = True
         with suppress(OSError):
-            while not self.server.preview.wait():
+            while not self.server.preview.wait(known):
                 self.wfile.write(b": still here\n\n")
             self.wfile.write(b"data: changed\n\n")

@@ -1,6 +1,7 @@
 """The live preview: this machine only, and anew when something changes."""
 
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ def test_it_listens_on_this_machine_only_and_sends_the_reports_files():
         assert preview.address.startswith("http://127.0.0.1:")
         status, headers, content = get(preview)
         assert (status, headers["Cache-Control"]) == (200, "no-store")
-        assert content == b'<head><script src="/_preview/reload.js" defer></script>\n</head>x'
+        assert content == b'<head><script src="/_preview/reload.js?0" defer></script>\n</head>x'
         assert get(preview, "data/a.js")[2] == b"1"
         assert get(preview, "_preview/reload.js")[2].startswith(b"(function")
 
@@ -72,6 +73,18 @@ def test_a_change_is_built_and_told():
         assert "rebuilt" in said
         assert get(preview)[2].startswith(b"edition ")
         assert get(preview)[2] != b"edition 1"
+
+
+def test_a_page_that_was_old_before_it_asked_is_told_at_once():
+    state = {"seen": 1}
+    with serving(lambda: {"index.html": b"x</head>"}, lambda: state["seen"]) as (preview, _):
+        assert b"reload.js?0" in get(preview)[2]
+        state["seen"] = 2
+        for _ in range(200):
+            if b"reload.js?1" in get(preview)[2]:
+                break
+            time.sleep(0.02)
+        assert get(preview, "_preview/news?0")[2] == b"data: changed\n\n"
 
 
 def test_a_report_that_cannot_be_built_leaves_the_last_one_and_tells_no_value():
