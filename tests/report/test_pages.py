@@ -71,17 +71,6 @@ def test_breaks_no_rule_of_accessibility(visit, axe):
     assert visit.judge(axe) == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(name, look, report):
-    """Pages and files are there, and so are the places in them."""
-    visit = look(name)
-    for href in visit.page.locator("a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))"):
-        path, _, place = href.partition("#")
-        target = report / (path or f"{name}.html")
-        assert target.is_file(), href
-        assert not place or f'id="{place}"' in target.read_text(encoding="utf-8"), href
-
-
 def test_a_page_may_reach_no_network_even_if_it_tried(look):
     visit = look("index")
     tried = visit.page.evaluate("fetch('https://shop.example/').then(() => 'reached', () => 'refused')")

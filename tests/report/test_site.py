@@ -71,6 +71,18 @@ def test_no_page_names_anything_outside(report):
         assert "https://" not in text
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name, report):
+    """Pages and files are there, and so are the places in them."""
+    links = re.findall(r'<(?:a|link)[^>]* href="([^"]+)"', read(report, name))
+    assert len(links) > len(PAGES)
+    for link in links:
+        path, _, place = link.partition("#")
+        target = report / (path or f"{name}.html")
+        assert target.is_file(), link
+        assert not place or f'id="{place}"' in target.read_text(encoding="utf-8"), link
+
+
 def test_names_can_hold_no_markup_and_no_code(report):
     assert MARKUP in [product[1] for product in _payload(report, "period-2026-W10")["products"]]
     for path in [*report.glob("*.html"), *(report / "data").glob("*.js")]:
