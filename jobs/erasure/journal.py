@@ -21,9 +21,11 @@ from jobs.erasure.outcomes import ErasureRequest
 from jobs.errors import KeyRingError
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.lake.scanning import scan_rows
 from jobs.people.person import Person
 
 LEDGER: Final = "ledger.erasure_runs"
+STEP_RUNS: Final = "ledger.step_runs"
 FOUND: Final = "people found"
 BURIED: Final = "tombstones written"
 SWEPT: Final = "tables swept"
@@ -88,10 +90,20 @@ def find_unfinished(lake: Lake) -> list[Run]:
 
 
 def read_clock(lake: Lake) -> datetime:
-    """The present time, but never before what the journal knows: a clock that was set back does not move it."""
-    newest = max((row[C.CHANGED_AT] for row in lake.read_records(LEDGER)), default=None)
-    now = datetime.now(UTC)
-    return now if newest is None else max(now, newest + timedelta(microseconds=1))
+    """The present time, but never before what the ledgers know: a clock that was set back does not move it.
+
+    Whoever was erased before their own account was opened would be welcome again with it.
+    """
+    import pyarrow.compute as pc
+
+    known = [row[C.CHANGED_AT] for row in lake.read_records(LEDGER)]
+    known += [
+        finished
+        for rows in scan_rows(lake, STEP_RUNS, columns=[C.FINISHED_AT])
+        for finished in [pc.max(rows[C.FINISHED_AT]).as_py()]
+        if finished is not None
+    ]
+    return max(datetime.now(UTC), *(at + timedelta(microseconds=1) for at in known)) if known else datetime.now(UTC)
 
 
 def _record(lake: Lake, run: Run) -> None:

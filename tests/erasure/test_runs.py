@@ -207,6 +207,15 @@ def test_a_clock_that_was_set_back_does_not_turn_the_journal_round(lake, monkeyp
     assert find_below(lake.home, small.values_of("ada") | small.values_of("ben")) == set()
 
 
+def test_nobody_is_erased_before_what_steps_have_done(lake, monkeypatch):
+    """Else an account would be newer than its erasure, and whoever opened it welcome again."""
+    latest = datetime.now(UTC) + timedelta(days=3)
+    run = {"run_id": "r", "step": "conform.customers", "first_day": small.DAY, "last_day": small.DAY, "seconds": 1.0}
+    lake.record("ledger.step_runs", [{"day": latest.date(), **run, "finished_at": latest, "state": "done"}])
+    erase(lake, [ada(lake)])
+    assert {row["erased_at"] > latest for row in lake.read_records("ledger.tombstones")} == {True}
+
+
 def test_an_unwritable_folder_is_told_and_the_next_run_finishes(lake, monkeypatch):
     """As root may do anything, the file system says no instead of the folder."""
     from jobs.lake import history
