@@ -125,6 +125,23 @@ def test_trends_draw_the_best_of_the_newest_week_and_tell_the_same_in_a_table(ch
     assert visit.complaints == []
 
 
+def test_a_product_is_brought_forward_without_pointing_at_the_legend(look):
+    visit = look("trends")
+    visit.page.locator("#product").focus()
+    visit.page.keyboard.press("ArrowDown")
+    product = visit.page.input_value("#product")
+    assert product == '=1+1|"calc"', "the best of the newest week comes first"
+    for plot in ("#buyers", "#ranks"):
+        lines = visit.page.locator(f"{plot} .mark-line path")
+        visit.wait(
+            f"[...document.querySelectorAll('{plot} .mark-line path')].filter(one => one.getAttribute('opacity') !== '0.12').length === 1"
+        )
+        assert lines.count() == 8
+    again = look("trends", visit.page.url.partition("#")[2])
+    assert again.page.input_value("#product") == product
+    assert visit.complaints == again.complaints == []
+
+
 def test_a_week_without_the_product_breaks_its_line(look):
     """The line of a product that was not on the chart for a week may not go on as if it had been."""
     visit = look("trends")

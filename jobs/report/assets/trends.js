@@ -3,7 +3,7 @@
   "use strict";
   const S = window.Sophilux;
   const find = function (id) { return document.getElementById(id); };
-  const select = find("scope");
+  const select = find("scope"), chosen = find("product");
   if (!select) { return; }
   const NAMES = ["week", "start", "id", "name", "buyers", "margin", "rank"];
   const drawn = [];
@@ -75,12 +75,29 @@
     return specification;
   }
 
+  /* The products of the chart in the order of their places, for those who cannot point at the legend. */
+  function listProducts(rows) {
+    const products = [...new Map(rows.map(function (row) { return [row.product, row.order]; }))].sort(function (one, other) { return one[1] - other[1]; });
+    const asked = chosen.options.length ? chosen.value : S.readState().product || "";
+    chosen.replaceChildren(S.el("option", { value: "" }, "All alike"), ...products.map(function (entry) { return S.el("option", { value: entry[0] }, entry[0]); }));
+    chosen.value = products.some(function (entry) { return entry[0] === asked; }) ? asked : "";
+  }
+
+  function bringForward(specification) {
+    if (!chosen.value) { return specification; }
+    for (const part of [specification, ...(specification.layer || [])]) {
+      for (const parameter of part.params || []) { parameter.value = [{ product: chosen.value }]; }
+    }
+    return specification;
+  }
+
   function draw() {
     const rows = rowsOf(select.value);
+    listProducts(rows);
     while (drawn.length) { drawn.pop().finalize(); }
     for (const [name, label] of [["buyers", "Buyers per week"], ["ranks", "Places per week"]]) {
       const own = JSON.parse(JSON.stringify(content.specifications[name]));
-      const specification = setTicks({ ...own, data: { values: rows }, config: colours(), description: describe(rows, label) }, rows);
+      const specification = bringForward(setTicks({ ...own, data: { values: rows }, config: colours(), description: describe(rows, label) }, rows));
       const options = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, tooltip: { theme: "custom" } };
       window.vegaEmbed(find(name), specification, options).then(function (result) {
         drawn.push(result);
@@ -88,7 +105,7 @@
       });
     }
     drawTable(rows);
-    S.writeState({ scope: select.value === "overall:all" ? "" : select.value });
+    S.writeState({ scope: select.value === "overall:all" ? "" : select.value, product: chosen.value });
   }
 
   function start(loaded) {
@@ -102,6 +119,7 @@
     const asked = S.readState().scope;
     select.value = charts.includes(asked) ? asked : charts[0];
     select.addEventListener("change", draw);
+    chosen.addEventListener("change", draw);
     document.addEventListener("themechange", draw);
     draw();
   }
