@@ -32,7 +32,8 @@ class LiveAirflow:
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "2",
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            # Else every DAG with a clock runs yesterday at once, and the tested ones wait behind them.
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
@@ -94,6 +95,10 @@ class LiveAirflow:
             return dag_ids <= {dag["dag_id"] for dag in self.get("/api/v2/dags")["dags"]}
 
         self._wait(found, seconds, "the DAGs to show")
+
+    def unpause(self, *dag_ids: str) -> None:
+        for dag_id in dag_ids:
+            self._call(f"/api/v2/dags/{dag_id}", {"is_paused": False}, "PATCH")
 
     def wait_for_success(self, dag_id: str, day: date, seconds: float) -> dict:
         """The first run of that day to end, once it succeeded; a failed one ends the wait at once."""

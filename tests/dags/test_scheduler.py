@@ -16,9 +16,13 @@ from jobs.steps import FLOWS
 from tests.dags.conftest import airflow_environment
 from tests.dags.live_airflow import LiveAirflow
 
-pytestmark = [pytest.mark.scheduler, pytest.mark.slow]
+pytestmark = [pytest.mark.scheduler, pytest.mark.slow, pytest.mark.timeout(1800)]
 
+START_SECONDS = 180
+RUN_SECONDS = 400
+"""Patience with a machine that has other tests to run; a failed run ends the wait at once."""
 PULLS = ("pull_clickstream", "pull_purchases", "pull_carrier_updates")
+FOLLOWERS = ("build_marts", "export_audiences")
 FILLED = ("lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "marts.bestsellers_exact",
           "marts.recently_viewed", "ledger.exports", "ledger.step_runs")  # fmt: skip
 
@@ -46,13 +50,14 @@ def airflow(tmp_path_factory, shop):
 
 
 def test_pulls_of_a_day_start_marts_and_exports_of_that_day(airflow, shop, yesterday):
-    airflow.wait_for_dags({flow.name for flow in FLOWS}, seconds=90)
+    airflow.wait_for_dags({flow.name for flow in FLOWS}, seconds=START_SECONDS)
+    airflow.unpause(*FOLLOWERS, *PULLS)
     for dag_id in PULLS:
         airflow.trigger(dag_id, yesterday)
     for dag_id in PULLS:
-        airflow.wait_for_success(dag_id, yesterday, seconds=150)
-    for dag_id in ("build_marts", "export_audiences"):
-        run = airflow.wait_for_success(dag_id, yesterday, seconds=120)
+        airflow.wait_for_success(dag_id, yesterday, seconds=RUN_SECONDS)
+    for dag_id in FOLLOWERS:
+        run = airflow.wait_for_success(dag_id, yesterday, seconds=RUN_SECONDS)
         assert run["run_type"] == "asset_triggered"
     lake = Lake.open(shop)
     assert {table: lake.count(table) > 0 for table in FILLED} == dict.fromkeys(FILLED, True)
@@ -62,12 +67,13 @@ def test_a_large_plan_waits_for_a_person_and_is_applied_as_it_was_shown(airflow,
     package = Path(shop.home, "exports", "adnet", "2020-01-01")
     package.mkdir(parents=True)
     (package / "manifest.json").write_text('{"files": {"additions-0000.parquet": {"rows": 100000}}}')
-    airflow.wait_for_dags({"enforce_retention"}, seconds=90)
+    airflow.wait_for_dags({"enforce_retention"}, seconds=START_SECONDS)
+    airflow.unpause("enforce_retention")
     run_id = airflow.trigger("enforce_retention", datetime.now(UTC).date())
-    shown = airflow.approve("enforce_retention", run_id, "approve_plan", seconds=150)
+    shown = airflow.approve("enforce_retention", run_id, "approve_plan", seconds=RUN_SECONDS)
     assert "| exports.additions | 100,000 |" in shown
     assert package.exists()
-    airflow.wait_for_run("enforce_retention", run_id, seconds=150)
+    airflow.wait_for_run("enforce_retention", run_id, seconds=RUN_SECONDS)
     assert not package.exists()
     (entry,) = [row for row in Lake.open(shop).read_records("ledger.retention_plans") if row["rows"] == 100_000]
     assert entry["state"] == "applied"
