@@ -1,7 +1,8 @@
 """The journal of runs in ``ledger.erasure_runs``: what a run that died needs to go on, and nothing that names anybody.
 
 Whom a run erases is sealed with AES-256-GCM (NIST SP 800-38D) under a key derived from the tombstones' one, and is
-removed from the ledger and its history when the run is done.
+removed from the ledger and its history when the run is done. Of whom a hold keeps something, that stays sealed until a
+later run erases the rest: what tied their phones and further addresses to them is gone by then.
 """
 
 import json
@@ -22,7 +23,7 @@ from jobs.errors import KeyRingError
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.scanning import scan_rows
-from jobs.people.person import Person
+from jobs.people.person import Person, unite
 
 LEDGER: Final = "ledger.erasure_runs"
 STEP_RUNS: Final = "ledger.step_runs"
@@ -46,7 +47,7 @@ class Run:
 
     Attributes:
         state: of :data:`PHASES`, the last one that is done.
-        people: whom it erases; empty once it is done.
+        people: whom it erases; once it is done, those of whom a hold keeps something.
         requests: what it was asked for.
         results: what was done so far, in counts; goes into the certificate.
     """
@@ -74,7 +75,7 @@ def advance(lake: Lake, run: Run, phase: str, **results: object) -> Run:
     """Write down that a phase is done, and what it did."""
     further = replace(run, state=phase, results={**run.results, **results})
     if phase == DONE:
-        further = replace(further, people=(), requests=())
+        further = replace(further, requests=())
     _record(lake, further)
     return further
 
@@ -87,6 +88,25 @@ def find_unfinished(lake: Lake) -> list[Run]:
     """
     rows = [row for row in lake.read_records(LEDGER) if row[C.STATE] != DONE]
     return [_read(lake, row) for row in sorted(rows, key=lambda row: row[C.STARTED_AT])]
+
+
+def list_held(lake: Lake) -> list[Person]:
+    """Everything that people were called whom a run has erased but for what holds keep."""
+    return [person for run in _read_done(lake) for person in run.people]
+
+
+def drop_held(lake: Lake, people: Sequence[Person]) -> None:
+    """Forget what earlier runs remember of some people."""
+    subjects = unite(people, "subject_ids")
+    for run in _read_done(lake):
+        others = tuple(person for person in run.people if not person.subject_ids & subjects)
+        if others != run.people:
+            _record(lake, replace(run, people=others))
+
+
+def _read_done(lake: Lake) -> list[Run]:
+    rows = lake.read_records(LEDGER)
+    return [_read(lake, row) for row in rows if row[C.STATE] == DONE and row[C.SEALED] is not None]
 
 
 def read_clock(lake: Lake) -> datetime:
@@ -116,7 +136,7 @@ def _record(lake: Lake, run: Run) -> None:
         C.STATE: run.state,
         C.REQUEST_IDS: ids,
         C.PEOPLE: known[0][C.PEOPLE] if known else len(run.people),
-        C.SEALED: None if is_done else _seal(lake, run),
+        C.SEALED: _seal(lake, run) if run.people or not is_done else None,
         C.RESULTS: json.dumps(run.results),
         C.STARTED_AT: run.started_at,
         C.CHANGED_AT: now,

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
+from jobs.erasure import journal
+from jobs.erasure.journal import Run
 from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN, ErasureRequest
 from jobs.erasure.tables import count_left
 from jobs.lake import Lake
@@ -23,15 +27,24 @@ class Judged:
 
 
 def judge_people(lake: Lake, requests: Sequence[ErasureRequest], keeper: Keeper) -> list[Judged]:
-    """Everybody who is asked for, each once.
+    """Everybody who is asked for, each once, with what runs remember of them that had to leave something.
 
     Raises:
         UsageError: somebody cannot be told from others with certainty.
     """
     subjects = sorted({subject for request in requests for subject in request.subject_ids})
     addresses = sorted({address for request in requests for address in request.addresses})
+    held = journal.list_held(lake)
     people = find_people(lake, subject_ids=subjects, addresses=addresses, deep=True)
-    return [_judge(lake, person, keeper) for person in people]
+    return [_judge(lake, _recall(person, held), keeper) for person in people]
+
+
+def list_spared(run: Run) -> tuple[Person, ...]:
+    """People of a run of whom holds keep something."""
+    spared = run.results.get("spared", ())
+    matched = match_requests(run.requests, run.people)
+    places = {place for request, found in matched if request.request_id in spared for place in found}
+    return tuple(run.people[place] for place in sorted(places))
 
 
 def match_requests(
@@ -42,6 +55,10 @@ def match_requests(
         (request, tuple(place for place, person in enumerate(people) if _is_about(request, person)))
         for request in requests
     ]
+
+
+def _recall(person: Person, held: Sequence[Person]) -> Person:
+    return reduce(or_, (each for each in held if each.subject_ids & person.subject_ids), person)
 
 
 def _is_about(request: ErasureRequest, person: Person) -> bool:

@@ -199,7 +199,9 @@ class _Work:
         self._advance(journal.CERTIFIED)
 
     def close(self) -> None:
-        """Forget who it was about."""
+        """Forget who it was about, but for those of whom a hold keeps something."""
+        journal.drop_held(self.lake, self.people)
+        self.run = replace(self.run, people=planning.list_spared(self.run))
         self._advance(journal.DONE)
         forget_versions(self.lake, journal.LEDGER)
 

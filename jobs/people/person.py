@@ -59,6 +59,10 @@ class Person:
         plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()}
         return json.dumps(plain, ensure_ascii=False)
 
+    def __or__(self, other: "Person") -> "Person":
+        """What two descriptions of one human tell together."""
+        return Person(**{field.name: getattr(self, field.name) | getattr(other, field.name) for field in fields(self)})
+
     @classmethod
     def from_json(cls, text: str) -> "Person":
         """The person that :meth:`to_json` wrote."""

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -214,6 +214,31 @@ def test_nobody_is_erased_before_what_steps_have_done(lake, monkeypatch):
     lake.record("ledger.step_runs", [{"day": latest.date(), **run, "finished_at": latest, "state": "done"}])
     erase(lake, [ada(lake)])
     assert {row["erased_at"] > latest for row in lake.read_records("ledger.tombstones")} == {True}
+
+
+def test_a_hold_on_all_time_keeps_every_row_of_theirs(lake):
+    before = rows_of(lake)
+    hold = place_hold(lake, reason="inspection", days=Days(date(2000, 1, 1), date(2040, 1, 1)), tables=list(before))
+    done = erase(lake, [ada(lake)])
+    assert [(o.state, "inspection" in o.reason) for o in done.outcomes] == [(PARTLY, True)]
+    assert rows_of(lake) == before
+    assert set(done.certificates[0]["held"]) >= set(before)
+    assert verify(lake, done.certificates[0]).checked.is_clean
+    (kept,) = lake.read_records(journal.LEDGER)
+    assert kept["sealed"] is not None
+    release_hold(lake, hold.hold_id)
+    assert [o.state for o in erase(lake, [ada(lake, "again")]).outcomes] == [ERASED]
+    assert find_below(lake.home, own(lake)) == set()
+    assert [row["sealed"] for row in lake.read_records(journal.LEDGER)] == [None, None]
+    assert len(lake.history(journal.LEDGER)) == 1
+
+
+def test_what_is_remembered_of_whom_a_hold_keeps_is_of_them_alone(lake):
+    place_hold(lake, reason="tax audit", order_ids=["O-4711-001"])
+    done = erase(lake, [ada(lake), ask(small.subject(lake, "ben"), name="ben")])
+    assert [o.state for o in done.outcomes] == [PARTLY, ERASED]
+    (person,) = journal.list_held(lake)
+    assert (person.names, person.phones) == ({small.NAMES["ada"]}, {small.PHONES["ada"]})
 
 
 def test_an_unwritable_folder_is_told_and_the_next_run_finishes(lake, monkeypatch):
