@@ -1,4 +1,4 @@
-"""The rows of a partner's package: whom an ad may be shown to, and which apps they already have."""
+"""Whom an ad may be shown to: each person's segment, and how many are alike."""
 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
@@ -9,11 +9,10 @@ from pyspark.sql import functions as F
 from jobs.lake import columns as C
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 INTEREST_DAYS: Final = 30
 NO_SEGMENT: Final = "none"
-INSTALL: Final = "install"
 
 
 def find_segments(clicks: "DataFrame", products: "DataFrame", subjects: "DataFrame", *, day: date) -> "DataFrame":
@@ -44,36 +43,21 @@ def find_segments(clicks: "DataFrame", products: "DataFrame", subjects: "DataFra
     return ranked.where("_place = 1").select(C.PERSON_ID, F.col(C.CATEGORY).alias(C.SEGMENT))
 
 
-def find_installs(clicks: "DataFrame", subjects: "DataFrame", *, day: date) -> "DataFrame":
-    """Apps each person installed up to a day, from whichever of the person's addresses.
-
-    Returns:
-        ``person_id``, ``app_id`` and ``installed_on`` (the first time), one row per person and app.
-    """
-    is_install = (F.col(C.ACTION) == INSTALL) & F.col(C.APP_ID).isNotNull() & (F.col(C.DAY) <= F.lit(day))
-    people = subjects.select(C.SUBJECT_ID, C.PERSON_ID)
-    installs = clicks.where(is_install).select(C.SUBJECT_ID, C.APP_ID, C.DAY)
-    return (
-        installs.join(people, C.SUBJECT_ID, how="inner")
-        .groupBy(C.PERSON_ID, C.APP_ID)
-        .agg(F.min(C.DAY).alias(C.INSTALLED_ON))
-    )
-
-
 def place_in_segments(judged: "DataFrame", segments: "DataFrame") -> "DataFrame":
     """Judged subjects with what a package needs of them.
 
     Args:
-        judged: with ``subject_id``, ``person_id``, ``country``, ``reason`` and ``ad_id``.
+        judged: with ``subject_id``, ``person_id``, ``circle_id``, ``country``, ``reason`` and ``ad_id``.
         segments: rows of :func:`find_segments`.
 
     Returns:
-        Those five columns and ``segment``, which is ``none`` for whoever has none.
+        Those six columns and ``segment``, which is ``none`` for whoever has none.
     """
     placed = segments.join(judged, C.PERSON_ID, how="right")
     return placed.select(
         C.SUBJECT_ID,
         C.PERSON_ID,
+        C.CIRCLE_ID,
         C.COUNTRY,
         F.coalesce(C.SEGMENT, F.lit(NO_SEGMENT)).alias(C.SEGMENT),
         C.REASON,
@@ -81,12 +65,17 @@ def place_in_segments(judged: "DataFrame", segments: "DataFrame") -> "DataFrame"
     )
 
 
-def build_app_installs(eligible: "DataFrame", installs: "DataFrame") -> "DataFrame":
-    """Rows of ``exports.app_installs``: one per identifier and app that its person has.
+def name_human() -> "Column":
+    """``_human``: the person, or the circle of accounts that addresses in common tie to it."""
+    return F.coalesce(C.CIRCLE_ID, C.PERSON_ID).alias("_human")
+
+
+def count_humans(rows: "DataFrame", *columns: str, name: str) -> "DataFrame":
+    """How many humans each combination of values is true of; accounts tied by addresses in common are one.
 
     Args:
-        eligible: subjects that may be exported, with ``ad_id``.
-        installs: rows of :func:`find_installs`.
+        rows: with ``person_id``, ``circle_id`` and the columns.
+        columns: to count by.
+        name: of the column with the count.
     """
-    owners = eligible.select(C.PERSON_ID, C.AD_ID).join(installs, C.PERSON_ID, how="inner")
-    return owners.groupBy(C.AD_ID, C.APP_ID).agg(F.min(C.INSTALLED_ON).alias(C.INSTALLED_ON))
+    return rows.select(*columns, name_human()).distinct().groupBy(*columns).agg(F.count(F.lit(1)).alias(name))

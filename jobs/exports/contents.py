@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from jobs.conform.currencies import convert_prices, read_rates
-from jobs.exports import audiences, conversions, identities, members
+from jobs.exports import app_installs, audiences, conversions, identities, members
 from jobs.exports.checksums import measure_file
 from jobs.exports.manifests import KINDS, PackageFile
 from jobs.exports.plans import Plan
@@ -79,16 +79,20 @@ def write_files(
         changes: of :func:`find_changes`.
         draft: folder for the files.
     """
-    installs = audiences.find_installs(lake.read("lake.clicks"), lake.read("lake.subjects"), day=plan.day)
+    installs = app_installs.find_installs(lake.read("lake.clicks"), lake.read("lake.subjects"), day=plan.day)
     lines, orders, products = (lake.read(f"lake.{name}") for name in ("order_lines", "orders", "products"))
     rates, reporting = read_rates(lake), lake.settings.currency
     valued = convert_prices(lines, orders, rates, reporting=reporting)
-    purchases = conversions.find_purchases(valued, orders, products, days=Days(*plan.heading.period))
+    minimum, weeks = plan.partner.minimum_segment, plan.heading.conversions
+    some = weeks or Days.single(plan.day)
+    purchases = conversions.find_purchases(valued.where(F.lit(weeks is not None)), orders, products, days=some)
     rows = {
         "additions": changes.where(F.col(C.CHANGE) == members.ADD),
         "removals": changes.where(F.col(C.CHANGE) == members.REMOVE),
-        "app_installs": audiences.build_app_installs(audience, installs),
-        "conversions": conversions.build_conversions(audience, purchases),
+        "app_installs": app_installs.build_app_installs(
+            audience, installs, minimum=minimum, order=plan.order, session=lake.session
+        ),
+        "conversions": conversions.build_conversions(audience, purchases, minimum=minimum),
     }
     return [file for kind in KINDS for file in _write_kind(lake, plan, kind, rows[kind], draft)]
 

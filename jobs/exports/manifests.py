@@ -18,11 +18,12 @@ from jsonschema import Draft202012Validator
 from jobs.exports.checksums import FileFacts, hash_bytes
 from jobs.exports.identities import Identifiers
 from jobs.exports.partners import PAIR, Partner
+from jobs.lake import Days
 from jobs.lake.contracts import Contract
 from jobs.privacy.signatures import ALGORITHM, Signer, encode_public_key
 
 MANIFEST: Final = "manifest.json"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 KINDS: Final = ("additions", "removals", "app_installs", "conversions")
 LIST: Final = "pair_identifiers"
 """The one kind of rows of a partner of kind ``pair``."""
@@ -50,9 +51,10 @@ class Heading:
     """What a package is.
 
     Attributes:
-        period: first and last day of its conversions; the last is the package's day.
+        period: first and last day since the package it follows; the last is the package's day.
         follows: day and digest of the acknowledged package that this one builds on.
         policy_version: the privacy policy that consent was given under.
+        conversions: days of the purchases it tells; none where no week was over.
     """
 
     partner: Partner
@@ -60,6 +62,7 @@ class Heading:
     follows: tuple[date, str] | None
     identifiers: Identifiers
     policy_version: str
+    conversions: Days | None = None
 
 
 def describe_package(
@@ -68,6 +71,8 @@ def describe_package(
     """The manifest without its signature."""
     partner, (first, last) = heading.partner, heading.period
     kinds = (LIST,) if partner.kind == PAIR else KINDS
+    days = heading.conversions
+    told = {} if partner.kind == PAIR else {"conversions": days and {"first": str(days.first), "last": str(days.last)}}
     follows = heading.follows and {"day": str(heading.follows[0]), "manifest_sha256": heading.follows[1]}
     return {
         "format_version": FORMAT_VERSION,
@@ -76,6 +81,7 @@ def describe_package(
         "day": str(last),
         "period": {"first": str(first), "last": str(last)},
         "follows": follows,
+        **told,
         "identifiers": heading.identifiers.describe(),
         "policy_version": heading.policy_version,
         "format": partner.format,

@@ -65,7 +65,7 @@ def export_partner(lake: Lake, partner: Partner, day: date, *, rules: ExportRule
             package = delivery.put_in_place(draft, target)
             if partner.deliver_to:
                 delivery.deliver(package, partner.deliver_to, str(day))
-        entry = _register_entry(manifest, excluded)
+        entry = _register_entry(manifest, excluded, plan.conversions_until)
         register.record_sent(lake, entry)
         members.forget_others(lake, plan.books, partner.name, plan.name_package(entry[C.MANIFEST_SHA256]))
     return {**manifest, "excluded": excluded}
@@ -129,7 +129,7 @@ def _join_errors(errors: list[SophiluxError]) -> SophiluxError:
     return kind(" ".join(str(error) for error in errors))
 
 
-def _register_entry(manifest: Mapping[str, Any], excluded: dict[str, int]) -> register.Entry:
+def _register_entry(manifest: Mapping[str, Any], excluded: dict[str, int], conversions_until: date) -> register.Entry:
     day, counts, partner = date.fromisoformat(manifest["day"]), manifest["counts"], manifest["partner"]
     return {
         C.DAY: day,
@@ -138,6 +138,7 @@ def _register_entry(manifest: Mapping[str, Any], excluded: dict[str, int]) -> re
         C.KIND: manifest["kind"],
         C.STATE: register.SENT,
         C.FIRST_DAY: date.fromisoformat(manifest["period"]["first"]),
+        C.CONVERSIONS_UNTIL: conversions_until,
         C.FOLLOWS: manifest["follows"] and manifest["follows"]["manifest_sha256"],
         C.EPOCH: manifest["identifiers"]["epoch"],
         C.KEY_ID: manifest["identifiers"]["key_id"],

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from jobs.exports import audiences, register
+from jobs.exports import audiences, conversions, register
 from jobs.exports.identities import Identifiers, choose_identifiers
 from jobs.exports.manifests import Heading
 from jobs.exports.members import Books, choose_books, name_package
 from jobs.exports.partners import PLATFORM, Partner
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.privacy.epochs import read_epoch
 from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import Key, open_keyring
 from jobs.privacy.shuffling import order_key
@@ -26,12 +27,14 @@ class Plan:
     Attributes:
         rules: the shop's rules for all partners.
         order: key of the order of rows.
+        conversions_until: last day whose purchases the partner was told, once it has this package.
     """
 
     heading: Heading
     rules: ExportRules
     order: Key
     signer: Signer
+    conversions_until: date
 
     @property
     def partner(self) -> Partner:
@@ -78,5 +81,24 @@ def make_plan(lake: Lake, partner: Partner, day: date, rules: ExportRules) -> Pl
     last = register.find_acknowledged(entries)
     first = last[C.DAY] + timedelta(days=1) if last else day - timedelta(days=audiences.INTEREST_DAYS - 1)
     follows = (last[C.DAY], last[C.MANIFEST_SHA256]) if last else None
-    heading = Heading(partner, (first, day), follows, identifiers, str(rules.policy_valid_from or NO_POLICY))
-    return Plan(heading, rules, order_key(ring, partner.name, identifiers.epoch), open_signer(ring))
+    start = find_untold(last, first)
+    weeks = conversions.find_weeks(start, day, read_epoch(identifiers.epoch) if identifiers.epoch else None)
+    policy = str(rules.policy_valid_from or NO_POLICY)
+    return Plan(
+        Heading(partner, (first, day), follows, identifiers, policy, weeks),
+        rules,
+        order_key(ring, partner.name, identifiers.epoch),
+        open_signer(ring),
+        weeks.last if weeks else start - timedelta(days=1),
+    )
+
+
+def find_untold(last: register.Entry | None, first: date) -> date:
+    """First day whose purchases a partner was not told.
+
+    Args:
+        last: the last package that it acknowledged, if there is one.
+        first: first day of the package's period.
+    """
+    until = last and last[C.CONVERSIONS_UNTIL]
+    return until + timedelta(days=1) if until else conversions.monday_of(first)

@@ -47,7 +47,7 @@ ORDERS = {
     "by-adult": {"subject_id": "adult"},
     "by-second": {"subject_id": "second"},
     "cancelled": {"subject_id": "french", "cancelled_at": LONG_AGO},
-    "long-ago": {"subject_id": "french", "day": date(2024, 3, 1)},
+    "long-ago": {"subject_id": "french", "day": date(2024, 2, 25)},
     "tomorrow": {"subject_id": "french", "day": date(2024, 4, 1)},
     "by-guest": {"subject_id": "guest"},
     "by-nobody": {"subject_id": None},

@@ -1,4 +1,4 @@
-"""What somebody could do with packages: guess addresses, and line up two packages."""
+"""What somebody could do with packages: guess addresses, and line up two packages by identifier, order or content."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

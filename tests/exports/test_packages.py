@@ -57,19 +57,19 @@ def test_someone_without_recent_clicks_has_no_segment(shop):
 
 def test_apps_go_out_under_every_address_of_the_person(shop):
     export(shop, EUROPE, DAY)
-    installs = {(row["ad_id"], row["app_id"], row["installed_on"]) for row in read(shop, "app_installs")}
-    assert installs == {(make_id(shop, who), "app-1", date(2024, 1, 5)) for who in ("adult", "second")}
+    installs = [(row["ad_id"], row["app_id"]) for row in read(shop, "app_installs")]
+    assert sorted(installs) == sorted((make_id(shop, who), "app-1") for who in ("adult", "second"))
 
 
 def test_purchases_go_out_under_the_address_that_bought(shop):
     export(shop, EUROPE, DAY)
-    sold = {(row["ad_id"], row["category"], row["revenue"]) for row in read(shop, "conversions")}
+    sold = {(row["ad_id"], row["category"], row["revenue_from"]) for row in read(shop, "conversions")}
     assert sold == {
-        (make_id(shop, "adult"), "Kitchen", 30),
-        (make_id(shop, "second"), "Kitchen", 8),
-        (make_id(shop, "second"), "none", 8),
+        (make_id(shop, "adult"), "Kitchen", 20),
+        (make_id(shop, "second"), "Kitchen", 0),
+        (make_id(shop, "second"), "none", 0),
     }
-    assert {row["converted_on"] for row in read(shop, "conversions")} == {date(2024, 3, 2)}
+    assert {row["week_start"] for row in read(shop, "conversions")} == {date(2024, 2, 26)}
 
 
 def test_two_partners_share_no_identifier(shop):
@@ -95,6 +95,7 @@ def test_the_manifest_tells_the_truth_about_the_files(shop):
     assert {path.name for path in folder(shop).iterdir()} == {*manifest["files"], "manifest.json"}
     assert (manifest["partner"], manifest["day"], manifest["kind"]) == ("adnet-eu", "2024-03-31", "opaque")
     assert manifest["period"] == {"first": "2024-03-02", "last": "2024-03-31"}
+    assert manifest["conversions"] == {"first": "2024-02-26", "last": "2024-03-31"}
     assert manifest["follows"] is None
     assert manifest["identifiers"]["epoch"] == "2024Q1"
     assert not manifest["identifiers"]["is_reversible"]

@@ -146,6 +146,7 @@ def _register_entry(manifest: Mapping[str, Any], excluded: Mapping[str, int]) ->
         C.KIND: manifest["kind"],
         C.STATE: register.SENT,
         C.FIRST_DAY: day,
+        C.CONVERSIONS_UNTIL: None,
         C.FOLLOWS: None,
         C.EPOCH: manifest["identifiers"]["epoch"],
         C.KEY_ID: manifest["identifiers"]["key_id"],

@@ -26,7 +26,7 @@ EXPORTS: Final = "exports"
 TOLD: Final = {
     "additions": "your identifier with country and interest",
     "removals": "to remove your identifier",
-    "app_installs": "apps you have",
+    "app_installs": "apps not to be advertised to you",
     "conversions": "purchases of yours",
 }
 NOT_READABLE: Final = "not known: only the receiver can read this package"
