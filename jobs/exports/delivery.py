@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from tenacity import Retrying, retry_if_not_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -28,19 +29,24 @@ ATTEMPTS: Final = 5
 LONGEST_PAUSE: Final = 10
 UNFINISHED: Final = ".unfinished"
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+DRAFT: Final = re.compile(r"\.\d{4}-\d{2}-\d{2}\.[0-9a-f]{16}")
 
 
 @contextmanager
 def draft_folder(target: str) -> Iterator[Path]:
     """A folder of this machine to build a package in, gone when the context ends.
 
-    It lies beside a local target. What a killed run of the same package left is removed.
+    It lies beside a local target. What killed runs left of packages of the same partner, of any day, is removed, for it
+    may not be encrypted yet; so hold the partner's lock.
+
+    Args:
+        target: ``…/<partner>/<day>``, the package's place.
 
     Raises:
         SophiluxError: others could look into the folder for temporary files.
     """
     place = _own_temporary(target) if is_remote(target) else Path(target)
-    _remove_drafts(place)
+    _remove_drafts(place.parent)
     draft = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
     draft.mkdir(mode=0o700, parents=True)
     try:
@@ -65,7 +71,7 @@ def put_in_place(draft: Path, target: str) -> Path:
     if place.exists():
         place.rename(place.with_name(f".{place.name}.{secrets.token_hex(8)}"))
     draft.rename(place)
-    _remove_drafts(place)
+    _remove_drafts(place.parent)
     return place
 
 
@@ -159,9 +165,11 @@ def _own_temporary(target: str) -> Path:
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
         message = f"{root} is not a folder of yours alone; remove it, or set TMPDIR."
         raise SophiluxError(message)
-    return root / target.replace("/", "_")
+    partner, _, day = target.rpartition("/")
+    return root / quote(partner, safe="") / day
 
 
-def _remove_drafts(place: Path) -> None:
-    for left in place.parent.glob(f".{place.name}.*"):
-        shutil.rmtree(left)
+def _remove_drafts(folder: Path) -> None:
+    for left in folder.glob(".*"):
+        if DRAFT.fullmatch(left.name):
+            shutil.rmtree(left)

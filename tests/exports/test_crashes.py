@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from .reading import EUROPE, contents, export, folder, ids
 CHILD = """
 import importlib, sys, time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from jobs.lake import Lake
 from jobs.settings import load_settings
@@ -113,6 +115,16 @@ def test_a_killed_second_run_leaves_the_first_package(shop, tmp_path):
     kill_at(shop, tmp_path, "jobs.exports.delivery", "put_in_place")
     assert contents(folder(shop)) == before
     check_healed(shop, tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_the_draft_of_a_killed_run_does_not_outlive_the_next_days_run(shop, tmp_path):
+    """Its shards are in the clear also where the package is to be encrypted."""
+    kill_at(shop, tmp_path, "jobs.exports.packages", "_write_manifest")
+    (left,) = folder(shop).parent.iterdir()
+    assert list(left.glob("additions-*"))
+    export(shop, EUROPE, DAY + timedelta(days=1))
+    assert [path.name for path in folder(shop).parent.iterdir()] == [str(DAY + timedelta(days=1))]
 
 
 @pytest.mark.parametrize(

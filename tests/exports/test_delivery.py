@@ -178,15 +178,34 @@ def test_a_package_of_a_lake_on_s3_is_whole_or_absent(shop, bucket, tmp_path):
     assert not draft.exists()
 
 
-def test_the_draft_of_a_killed_run_is_found_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize("day", ["2024-03-31", "2024-04-01", "2023-12-01"])
+def test_drafts_of_killed_runs_are_removed_by_the_partners_next_one_of_any_day(tmp_path, monkeypatch, day):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    target = "s3://bucket/exports/adnet-eu/2024-03-31"
-    with delivery.draft_folder(target) as draft:
+    home = "s3://bucket/exports"
+    with delivery.draft_folder(f"{home}/adnet-eu/2024-03-31") as draft:
         assert draft.stat().st_mode & 0o777 == 0o700
         left = draft.with_name(draft.name[:-4] + "dead")
         left.mkdir()
-    with delivery.draft_folder(target):
+        (left / "additions-0000.parquet").write_bytes(b"not encrypted yet")
+    for other in (
+        f"{home}/adnet/{day}",
+        f"{home}/adnet-eu-2/{day}",
+        f"{home}_adnet-eu/{day}",
+        f"s3://other/adnet-eu/{day}",
+    ):
+        with delivery.draft_folder(other):
+            assert left.exists()
+    with delivery.draft_folder(f"{home}/adnet-eu/{day}"):
         assert not left.exists()
+
+
+def test_packages_and_other_files_beside_a_draft_stay(tmp_path):
+    kept = [tmp_path / name for name in ("2024-03-30", ".2024-03-30", ".2024-03-30.notes", ".keep")]
+    for path in kept:
+        path.mkdir()
+    with delivery.draft_folder(str(tmp_path / "2024-03-31")) as draft:
+        delivery.put_in_place(draft, str(tmp_path / "2024-03-31"))
+    assert {path.name for path in tmp_path.iterdir()} == {"2024-03-31", *(path.name for path in kept)}
 
 
 def test_drafts_are_not_put_where_others_could_look(tmp_path, monkeypatch):
