@@ -14,7 +14,7 @@ from typing import cast
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from jobs.errors import CommitConflictError, SophiluxError, UsageError
+from jobs.errors import CommitConflictError, SophiluxError, SourceError, UsageError
 from jobs.lake import Days, Lake
 from jobs.lake.reports import DONE, FAILED, REFUSED, StepReport
 from jobs.settings import Settings
@@ -23,6 +23,8 @@ from jobs.steps import STEPS, Step, find_steps
 logger = logging.getLogger(__name__)
 
 STEP_RUNS = "ledger.step_runs"
+NO_RULE = (CommitConflictError, SourceError)
+"""Errors of ours that break no rule: the same run may go well the next time."""
 FORGETTING = ("ledger.tombstones",)
 """Tables whose change means that a step may have read people who are to be forgotten."""
 
@@ -99,7 +101,8 @@ def _attempt(work: Callable[[Lake, Days], StepReport], lake: Lake, days: Days) -
 
 def _record_failure(lake: Lake, name: str, days: Days, error: BaseException, seconds: float) -> None:
     """Record a run that an error ended; the caller raises that error, so nothing that goes wrong here may hide it."""
-    state, kind = REFUSED if isinstance(error, SophiluxError) else FAILED, type(error).__name__
+    is_refusal = isinstance(error, SophiluxError) and not isinstance(error, NO_RULE)
+    state, kind = REFUSED if is_refusal else FAILED, type(error).__name__
     logger.info("%s %s: %s after %.1f s, %s", name, days, state, seconds, kind)
     try:
         lake.record(STEP_RUNS, [_run_row(name, days, seconds, StepReport(), state=state, error_kind=kind)])

@@ -7,6 +7,7 @@ from jobs.errors import CommitConflictError, SophiluxError, UsageError
 from jobs.lake import Days
 from jobs.lake.reports import StepReport
 from jobs.marts import also_bought
+from jobs.sources.databases import ConnectionLostError
 from jobs.steps import FLOWS, STEPS, find_steps
 
 DAY = Days.single(date(2026, 3, 2))
@@ -53,6 +54,7 @@ SECRET = "ann.secret@shop.example"
     [
         (SecretError(f"{SECRET} broke a rule"), "refused", "SecretError"),
         (ValueError(f"no {SECRET}"), "failed", "ValueError"),
+        (ConnectionLostError("gone"), "failed", "ConnectionLostError"),
         (KeyboardInterrupt(), "failed", "KeyboardInterrupt"),
     ],
 )
