@@ -226,3 +226,28 @@ def test_whoever_a_backup_brought_back_is_erased_again_without_their_address(tem
     assert "erased" in done.stdout
     assert find_below(lake.home, small.values_of("ada") | {small.subject(lake, "ada")}) == set()
     assert lake.count("lake.clicks") == 3
+
+
+def test_a_run_that_died_is_finished_without_naming_anybody(template, tmp_path, monkeypatch):
+    lake = small.copy_to(template, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "bury", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            runs.erase(lake, [ErasureRequest("request-1", frozenset([small.subject(lake, "ada")]))])
+    assert find_below(lake.home, small.values_of("ada"))
+    done = call(lake.home, "erase")
+    assert done.exit_code == 0, done.output
+    assert "request-1 erased" in " ".join(done.stdout.split())
+    assert find_below(lake.home, small.values_of("ada")) == set()
+
+
+def test_a_stray_file_is_told_by_its_place_and_the_run_goes_on_once_it_is_gone(template, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "PAUSE_SECONDS", 0)
+    lake = small.copy_to(template, tmp_path)
+    note = Path(lake.home, "notes.txt")
+    note.write_text(f"ask {small.PHONES['ada']}")
+    done = call(lake.home, "erase", "--email", small.EMAILS["ada"], "--yes")
+    assert is_told(done, 1, "1 places still hold", "notes.txt, line 1: phone number", "run it again")
+    note.unlink()
+    assert call(lake.home, "erase").exit_code == 0
+    assert find_below(lake.home, small.values_of("ada")) == set()
