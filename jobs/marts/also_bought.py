@@ -6,6 +6,7 @@ that favours no product. Where the catalogue is small, ``completion`` says besid
 holds others too; elsewhere it is null. :data:`jobs.marts.recipes.BOUGHT` has the numbers.
 """
 
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pyspark.sql import DataFrame
+
+    from jobs.lake.scratch import Scratch
+    from jobs.marts.slices import Once
 
 NAME: Final = "also_bought"
 TABLE: Final = f"marts.{NAME}"
@@ -102,8 +106,13 @@ def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     recipe = load_recipes(lake.settings.recommendations)[NAME]
-    with lake.scratch(read_items(lake, window)) as scratch:
-        rows = build_also_bought(lake, scratch.frame, recipe, as_of=days.last)
+    with ExitStack() as scratches:
+
+        def once(rows: "DataFrame") -> "Scratch":
+            return scratches.enter_context(lake.scratch(rows))
+
+        items = once(read_items(lake, window)).frame
+        rows = build_also_bought(lake, items, recipe, as_of=days.last, once=once)
         staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was bought by two people in {window}."]
     return StepReport(rows_in=lake.count(ORDER_LINES, days=window), rows_out=staged.rows, warnings=warnings)
@@ -118,11 +127,13 @@ def read_items(lake: Lake, window: Days) -> "DataFrame":
     return sales.transform(drop_abuse, lake.read(SUBJECTS), flagged).transform(select_order_items)
 
 
-def build_also_bought(lake: Lake, items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
+def build_also_bought(
+    lake: Lake, items: "DataFrame", recipe: Recipe, *, as_of: "date", once: "Once | None" = None
+) -> "DataFrame":
     """Neighbours with completions where the catalogue is small, in the contract's columns."""
     subjects = lake.read(SUBJECTS)
     categories = choose_categories(lake.read("lake.products"), recipe)
-    neighbours = find_neighbours(items, recipe, as_of=as_of, categories=categories, subjects=subjects)
+    neighbours = find_neighbours(items, recipe, as_of=as_of, categories=categories, subjects=subjects, once=once)
     if is_small(items, recipe):
         completed = complete_neighbours(neighbours, items, recipe, as_of=as_of, subjects=subjects)
         return shape_also_bought(completed, as_of=as_of)

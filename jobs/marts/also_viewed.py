@@ -5,6 +5,7 @@ most, and recent visits more than old ones. Flagged clicks do not count. :data:`
 numbers.
 """
 
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -61,13 +62,15 @@ def run(lake: Lake, days: Days) -> StepReport:
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     recipe = load_recipes(lake.settings.recommendations)[NAME]
     items = lake.read(CLICKS, days=window).transform(select_visit_items)
-    neighbours = find_neighbours(
-        items,
-        recipe,
-        as_of=days.last,
-        categories=choose_categories(lake.read("lake.products"), recipe),
-        subjects=lake.read("lake.subjects"),
-    )
-    staged = lake.replace(TABLE, shape_also_viewed(neighbours, as_of=days.last), gate=gate(lake, TABLE))
+    with ExitStack() as scratches:
+        neighbours = find_neighbours(
+            items,
+            recipe,
+            as_of=days.last,
+            categories=choose_categories(lake.read("lake.products"), recipe),
+            subjects=lake.read("lake.subjects"),
+            once=lambda rows: scratches.enter_context(lake.scratch(rows)),
+        )
+        staged = lake.replace(TABLE, shape_also_viewed(neighbours, as_of=days.last), gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was viewed by two people in {window}."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

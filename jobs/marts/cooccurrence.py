@@ -30,7 +30,8 @@ BASKETS: Final = "_baskets"
 PEOPLE: Final = "_people"
 ITEM, A, B = "_item", "_a", "_b"
 WEIGHT, FORWARD, BACKWARD = "_weight", "_forward", "_backward"
-_ITEMS, _GAP, _HUMAN = "_items", "_gap", "_human"
+ITEMS: Final = "_items"
+_GAP, _HUMAN = "_gap", "_human"
 
 
 def collect_baskets(items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
@@ -49,9 +50,9 @@ def collect_baskets(items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "Da
     by_product = items.select(BASKET, PERSON, C.DAY, item, PLACE).groupBy(BASKET, PERSON, ITEM)
     distinct = by_product.agg(F.min(PLACE).alias(PLACE), F.max(C.DAY).alias(C.DAY))
     in_place = F.slice(F.sort_array(F.collect_list(F.struct(PLACE, ITEM))), 1, recipe.cap)
-    arrays = distinct.groupBy(BASKET, PERSON).agg(in_place.alias(_ITEMS), F.max(C.DAY).alias(C.DAY))
-    numbers = arrays.select(PERSON, C.DAY, F.transform(_ITEMS, lambda entry: entry[ITEM]).alias(_ITEMS))
-    return numbers.select(PERSON, _ITEMS, _weigh_basket(recipe, as_of).alias(WEIGHT))
+    arrays = distinct.groupBy(BASKET, PERSON).agg(in_place.alias(ITEMS), F.max(C.DAY).alias(C.DAY))
+    numbers = arrays.select(PERSON, C.DAY, F.transform(ITEMS, lambda entry: entry[ITEM]).alias(ITEMS))
+    return numbers.select(PERSON, ITEMS, _weigh_basket(recipe, as_of).alias(WEIGHT))
 
 
 def unite_people(baskets: "DataFrame", subjects: "DataFrame") -> "DataFrame":
@@ -65,7 +66,7 @@ def unite_people(baskets: "DataFrame", subjects: "DataFrame") -> "DataFrame":
     humans = subjects.select(F.xxhash64(C.SUBJECT_ID).alias(PERSON), human)
     # The small side comes first: the embedded engine keeps the first one in memory and takes no hint.
     joined = humans.join(baskets, PERSON, how="right")
-    return joined.select(F.coalesce(_HUMAN, PERSON).alias(PERSON), _ITEMS, WEIGHT)
+    return joined.select(F.coalesce(_HUMAN, PERSON).alias(PERSON), ITEMS, WEIGHT)
 
 
 def pair_products(baskets: "DataFrame", recipe: Recipe) -> "DataFrame":
@@ -73,8 +74,8 @@ def pair_products(baskets: "DataFrame", recipe: Recipe) -> "DataFrame":
 
     One known person moves a pair by at most ``SCALE``, as much as one basket of today, however many they fill.
     """
-    firsts = baskets.select(PERSON, WEIGHT, _ITEMS, F.posexplode(_ITEMS).alias(_GAP, ITEM))
-    followers = F.posexplode(F.slice(_ITEMS, F.col(_GAP) + 2, recipe.reach)).alias(_GAP, B)
+    firsts = baskets.select(PERSON, WEIGHT, ITEMS, F.posexplode(ITEMS).alias(_GAP, ITEM))
+    followers = F.posexplode(F.slice(ITEMS, F.col(_GAP) + 2, recipe.reach)).alias(_GAP, B)
     pairs = firsts.select(PERSON, WEIGHT, F.col(ITEM).alias(A), followers)
     is_in_order = F.col(A) < F.col(B)
     forward, backward = _weigh_pair(recipe)
@@ -93,7 +94,7 @@ def pair_products(baskets: "DataFrame", recipe: Recipe) -> "DataFrame":
 
 def weigh_products(baskets: "DataFrame") -> "DataFrame":
     """One row per product: ``ITEM`` and the weight of the baskets that hold it, bounded per person like pairs."""
-    exploded = baskets.select(PERSON, WEIGHT, F.explode(_ITEMS).alias(ITEM))
+    exploded = baskets.select(PERSON, WEIGHT, F.explode(ITEMS).alias(ITEM))
     by_person = exploded.groupBy(ITEM, PERSON).agg(_bound_person(F.sum(WEIGHT)).alias(WEIGHT))
     return by_person.groupBy(ITEM).agg(F.sum(WEIGHT).alias(WEIGHT))
 
@@ -107,7 +108,7 @@ def _weigh_basket(recipe: Recipe, as_of: "date") -> "Column":
 
     Between halves the weight falls in a straight line: whole numbers are the same on every engine, powers are not.
     """
-    size = F.size(_ITEMS)
+    size = F.size(ITEMS)
     length = {0: F.lit(1), 1: F.sqrt(size), 2: size}[recipe.length_halves]
     half_life = recipe.half_life_days
     if not half_life:

@@ -28,11 +28,14 @@ from jobs.marts.cooccurrence import (
     weigh_products,
 )
 from jobs.marts.recipes import Recipe
+from jobs.marts.slices import pair_in_slices
 
 if TYPE_CHECKING:
     from datetime import date
 
     from pyspark.sql import Column, DataFrame
+
+    from jobs.marts.slices import Once
 
 OTHER: Final = "_other"
 _MIRROR, _PLACE, _NUMBER, _KIND = "_mirror", "_place", "_number", "_kind"
@@ -46,6 +49,7 @@ def find_neighbours(
     as_of: "date",
     categories: "DataFrame | None" = None,
     subjects: "DataFrame | None" = None,
+    once: "Once | None" = None,
 ) -> "DataFrame":
     """Neighbours of every product of some baskets, see :func:`rank_neighbours`.
 
@@ -55,10 +59,14 @@ def find_neighbours(
         as_of: last day taken into account.
         categories: of :func:`choose_categories`.
         subjects: rows of ``lake.subjects``, so that a human of several addresses is one person.
+        once: computes rows and keeps them; with it pairs are counted in slices of people.
     """
-    baskets = gather_baskets(items, recipe, as_of=as_of, subjects=subjects)
-    pairs, weights = pair_products(baskets, recipe), weigh_products(baskets)
-    return rank_neighbours(pairs, weights, name_products(items, categories), recipe)
+    baskets, names = gather_baskets(items, recipe, as_of=as_of, subjects=subjects), name_products(items, categories)
+    if once is None:
+        return rank_neighbours(pair_products(baskets, recipe), weigh_products(baskets), names, recipe)
+    held = once(baskets).frame
+    pairs = pair_in_slices(held, recipe, once=once)
+    return rank_neighbours(pairs, weigh_products(held), once(names).frame, recipe)
 
 
 def gather_baskets(

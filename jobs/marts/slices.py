@@ -1,0 +1,53 @@
+"""Pairs counted for a slice of people after the other, so that memory does not grow with the shop.
+
+What one person adds to a pair is bounded before people are summed, and all of a person's baskets are in one slice. So
+the sums over slices are those over everybody, to the last digit: they are whole numbers.
+"""
+
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+
+from jobs.marts.cooccurrence import BACKWARD, BASKETS, FORWARD, ITEMS, PEOPLE, PERSON, WEIGHT, A, B, pair_products
+from jobs.marts.recipes import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame
+
+    from jobs.lake.scratch import Scratch
+
+    Once = Callable[[DataFrame], Scratch]
+
+SLICE_PAIRS: Final = 8_000_000
+"""Pairs of single baskets that are grouped at once, about 1 GB."""
+
+
+def pair_in_slices(baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_slice: int = SLICE_PAIRS) -> "DataFrame":
+    """The rows of :func:`jobs.marts.cooccurrence.pair_products`.
+
+    Args:
+        baskets: of :func:`jobs.marts.cooccurrence.collect_baskets`, computed already, because each slice reads them.
+        recipe: how pairs are weighed.
+        once: computes rows and keeps them.
+        per_slice: pairs of single baskets in a slice.
+    """
+    slices = -(-count_pairs(baskets, recipe) // per_slice)
+    if slices <= 1:
+        return pair_products(baskets, recipe)
+    # Baskets of nobody known are not bounded and may be anywhere.
+    number = F.pmod(F.xxhash64(F.coalesce(PERSON, WEIGHT)), F.lit(slices))
+    parts = [once(pair_products(baskets.where(number == n), recipe)).frame for n in range(slices)]
+    sums = [F.sum(name).alias(name) for name in (BASKETS, PEOPLE, FORWARD, BACKWARD)]
+    return reduce(lambda one, other: one.unionByName(other), parts).groupBy(A, B).agg(*sums)
+
+
+def count_pairs(baskets: "DataFrame", recipe: Recipe) -> int:
+    """Pairs that the baskets make, repeats counted."""
+    size = F.size(ITEMS).cast("bigint")
+    followers = F.least(size - 1, F.lit(recipe.reach))
+    pairs = size * followers - F.floor(followers * (followers + 1) / 2).cast("bigint")
+    (row,) = baskets.select(F.sum(pairs).alias("_pairs")).collect()
+    return row["_pairs"] or 0
