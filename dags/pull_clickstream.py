@@ -6,7 +6,7 @@ typed, deduplicated and under pseudonyms, to `lake.clicks` and `lake.sessions`.
 | | |
 |---|---|
 | reads | the clickstream's files, `landing.clickstream` |
-| writes | `landing.clickstream`, `lake.clicks`, `lake.sessions`, `quarantine.clicks` |
+| writes | `landing.clickstream`, `lake.clicks`, `lake.sessions`, `vault.linked_visitors`, `quarantine.clicks` |
 | followed by | `build_marts`, `export_audiences`, once the purchases of the day are in as well |
 
 **Run again** a day: clear its run, or

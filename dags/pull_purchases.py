@@ -6,7 +6,7 @@ there to the vault (who people are), to `lake.subjects` (pseudonyms, opt-outs) a
 | | |
 |---|---|
 | reads | the shop's database: `SOPHILUX_PURCHASES_URI`, which may be `airflow://<connection>` |
-| writes | `landing.*` of the shop, `vault.customers`, `vault.identities`, `vault.addresses`, `lake.subjects`, `lake.products`, `lake.orders`, `lake.order_lines`, `lake.returns`, `lake.exchange_rates`, `quarantine.*` |
+| writes | `landing.*` of the shop, `vault.customers`, `vault.identities`, `vault.addresses`, `vault.linked_purchases`, `lake.subjects`, `lake.products`, `lake.orders`, `lake.order_lines`, `lake.returns`, `lake.exchange_rates`, `quarantine.*` |
 | followed by | `build_marts`, `export_audiences`, once the clicks of the day are in as well |
 
 **Run again** a day: clear its run, or

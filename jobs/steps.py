@@ -44,7 +44,7 @@ FLOWS: tuple[Flow, ...] = (
                 "conform.clicks",
                 "Typed, deduplicated, pseudonymous clicks and visits",
                 ("landing.clickstream",),
-                ("lake.clicks", "lake.sessions", "quarantine.clicks"),
+                ("lake.clicks", "lake.sessions", "vault.linked_visitors", "quarantine.clicks"),
             ),
         ),
     ),
@@ -76,8 +76,8 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "conform.orders",
                 "Orders by day",
-                ("landing.orders", "vault.customers"),
-                ("lake.orders", "quarantine.orders"),
+                ("landing.orders", "vault.customers", "vault.identities"),
+                ("lake.orders", "vault.linked_purchases", "quarantine.orders"),
             ),
             Step(
                 "conform.order_lines",
@@ -88,8 +88,8 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "conform.returns",
                 "Returns by day, with the day of the sale where it is known",
-                ("landing.returns", "lake.orders", "vault.customers"),
-                ("lake.returns", "quarantine.returns"),
+                ("landing.returns", "lake.orders", "vault.customers", "vault.identities"),
+                ("lake.returns", "vault.linked_purchases", "quarantine.returns"),
             ),
         ),
     ),

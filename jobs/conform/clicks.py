@@ -8,6 +8,7 @@ Rules:
     * Its time lies at most 30 days before and one day after the day of its drop; its day is that of its time (UTC).
     * Events that agree in every field are one event, delivered twice. The time counts as an instant and the e-mail
       address normalised; all other fields as they came, also parts that are not kept, such as the query of a URL.
+    * Which address came with which cookie is kept in ``vault.linked_visitors``.
     * Visits and flags follow the rules of :mod:`jobs.conform.visits`.
 """
 
@@ -20,6 +21,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from jobs.conform.folding import fold_scratch
 from jobs.conform.forgetting import FILE_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
+from jobs.conform.linked_visitors import COOKIE, publish_links
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.conform.visits import form_visits, publish_visits
 from jobs.lake import Days, Lake
@@ -89,8 +91,9 @@ def type_events(parsed: "DataFrame", keys: "DataFrame", *, keep_places: bool = F
         keep_places: keep ``source`` and ``position`` of every line, and ``raw`` where somebody typed an address.
 
     Returns:
-        One row per line: the columns of ``lake.clicks`` (``session_id`` 0, ``flag`` null), and ``source``,
-        ``position``, ``reason`` and ``raw``, which are null when the line is understood.
+        One row per line: the columns of ``lake.clicks`` (``session_id`` 0, ``flag`` null), the cookie where there is an
+        address as well, and ``source``, ``position``, ``reason`` and ``raw``, which are null when the line is
+        understood.
     """
     time = F.when(F.col("_time").rlike(TIME_PATTERN), F.col("_time").try_cast("timestamp"))
     person = F.coalesce(F.col("_email_normalised"), F.concat(F.lit("visitor:"), F.col("_visitor")))
@@ -134,6 +137,7 @@ def type_events(parsed: "DataFrame", keys: "DataFrame", *, keep_places: bool = F
         _device().alias(C.DEVICE),
         F.lit(None).cast("string").alias(C.FLAG),
         C.PULL_DAY,
+        F.when(F.col("_email_normalised").isNotNull(), F.col("_visitor")).alias(COOKIE),
         F.when(keeps_place, F.col(C.SOURCE)).alias(C.SOURCE),
         F.when(keeps_place, F.col(C.LINE_NO).cast("string")).alias(C.POSITION),
         C.REASON,
@@ -158,6 +162,7 @@ def run(lake: Lake, days: Days) -> StepReport:
         check_nothing_lost(
             "conform.clicks", lines=lines_in, understood=understood, quarantined=quarantined, forgotten=split.rows
         )
+        publish_links(lake, split.of_others(FILE_PLACE).where("reason is null"))
         valid = Scratch(kept.frame.where("reason is null"), understood)
         result = fold_scratch(lake, CLICKS, valid, pulled=days, finish=form_visits)
         split.scrub(lake, LANDING, FILE_PLACE)

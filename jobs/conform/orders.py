@@ -9,6 +9,7 @@ Rules:
       test order.
     * Of several rows of one order the last changed counts, also when its day changed.
     * An order of somebody who was erased is kept without the person, as the law asks for.
+    * Which account placed an order under another address is kept in ``vault.linked_purchases``.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,7 @@ from jobs.conform.fields import (
 from jobs.conform.folding import fold
 from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
+from jobs.conform.linked_purchases import ACCOUNT, ADDRESS, mark_linked, publish_links
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
@@ -72,8 +74,8 @@ def find_subjects(
 
     Returns:
         The same rows with ``subject_id`` (null when unknown), its account's country where its own is not known,
-        ``person_id`` (null unless asked for), and ``_is_bad_email``: true where there is an address that gives no
-        person, and no account does.
+        ``person_id`` (null unless asked for), the columns of :func:`jobs.conform.linked_purchases.mark_linked`, and
+        ``_is_bad_email``: true where there is an address that gives no person, and no account does.
     """
     known = accounts.select(
         F.col(C.CUSTOMER_ID).alias("_account"),
@@ -91,6 +93,7 @@ def find_subjects(
         country.alias(C.COUNTRY),
         subject_id.alias(C.SUBJECT_ID),
         (account if names_accounts else F.lit(None).cast("string")).alias(C.PERSON_ID),
+        *mark_linked(subject_id, F.col("_account_subject")),
         (read_text(C.EMAIL).isNotNull() & subject_id.isNull()).alias("_is_bad_email"),
     )
 
@@ -107,7 +110,8 @@ def type_orders(
         names_accounts: as for :func:`find_subjects`.
 
     Returns:
-        One row per row: the columns of ``lake.orders``, ``person_id``, ``row_no``, ``reason`` and ``raw``.
+        One row per row: the columns of ``lake.orders``, ``person_id``, ``row_no``, ``reason``, ``raw``, and those of
+        :func:`jobs.conform.linked_purchases.mark_linked`.
     """
     named = landing.withColumn(C.RAW, row_as_text(landing))
     rows = named.transform(find_subjects, accounts, keys, names_accounts=names_accounts)
@@ -127,6 +131,8 @@ def type_orders(
         C.PULL_DAY,
         C.ROW_NO,
         C.RAW,
+        ACCOUNT,
+        ADDRESS,
         "_is_bad_email",
         (read_text(C.CANCELLED_AT).isNotNull() & read_time(C.CANCELLED_AT).isNull()).alias("_is_bad_cancel"),
         is_bad_currency().alias("_is_bad_currency"),
@@ -158,6 +164,8 @@ def run(lake: Lake, days: Days) -> StepReport:
         check_nothing_lost(
             "conform.orders", lines=rows_in, understood=understood, quarantined=quarantined, forgotten=split.rows
         )
+        theirs = split.of_others(ROW_PLACE).where(is_valid)
+        publish_links(lake, theirs, number=C.ORDER_ID, happened=C.ORDERED_AT, newest_by=C.UPDATED_AT)
         valid = kept.frame.where(is_valid).select(*contract.column_names)
         both = split.add_severed(lake, valid, contract, where=is_valid)
         result = fold(lake, ORDERS, both, pulled=days, newest_by=C.UPDATED_AT)

@@ -8,6 +8,7 @@ Rules:
     * E-mail addresses and payment-card numbers in the reason are masked.
     * Of several rows of one line that of the newest pull counts, the others are duplicates.
     * A return of somebody who was erased, or of their order, is kept without the person.
+    * Which account sent something back under another address is kept in ``vault.linked_purchases``.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,7 @@ from jobs.conform.fields import (
 from jobs.conform.folding import fold
 from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
+from jobs.conform.linked_purchases import publish_links
 from jobs.conform.order_lines import broken_amounts, type_amounts
 from jobs.conform.orders import BAD_CURRENCY, BAD_EMAIL, find_subjects
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
@@ -73,7 +75,8 @@ def type_returns(
         names_accounts: as for :func:`jobs.conform.orders.find_subjects`.
 
     Returns:
-        One row per row: the columns of ``lake.returns``, ``person_id``, ``row_no``, ``_reject`` and ``raw``.
+        One row per row: the columns of ``lake.returns``, ``person_id``, ``row_no``, ``_reject``, ``raw``, and
+        those of :func:`jobs.conform.linked_purchases.mark_linked`.
     """
     of_order = orders.select(
         C.ORDER_ID,
@@ -150,6 +153,8 @@ def _conform(lake: Lake, returns: "DataFrame", days: Days) -> StepReport:
         check_nothing_lost(
             "conform.returns", lines=rows_in, understood=understood, quarantined=quarantined, forgotten=split.rows
         )
+        theirs = split.of_others(ROW_PLACE).where(is_valid)
+        publish_links(lake, theirs, number=C.RETURN_ID, happened=C.RETURNED_AT, newest_by=C.RETURNED_AT)
         valid = kept.frame.where(is_valid).select(*contract.column_names)
         both = split.add_severed(lake, valid, contract, where=is_valid)
         result = fold(lake, RETURNS, both, pulled=days, newest_by=C.PULL_DAY)

@@ -4,7 +4,7 @@ An address leads to its accounts, these to their other addresses, and those to f
 parcels follow. No engine is needed, and of the large tables only what can hold the people's rows is read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +15,13 @@ from jobs.lake.contracts import SUBJECT_BUCKET
 from jobs.lake.scanning import scan_rows
 from jobs.people.addresses import find_addresses, normalise
 from jobs.people.humans import ATTRIBUTES, Found, Humans
+from jobs.people.linked import Cookies, read_cookies, take_purchases
 from jobs.people.person import Person
 from jobs.people.raw_traces import read_traces
 from jobs.people.reports import list_reports
 from jobs.people.shared import find_shared
 from jobs.people.text_matching import VISITOR
-from jobs.people.ties import Digest, Tie, gather_circles, read_ties
+from jobs.people.ties import Digest, Tie, find_disputed, gather_circles, read_links, read_ties
 from jobs.people.values import find_values, nobody, read_texts
 from jobs.privacy.subject_ids import subject_digest
 
@@ -47,7 +48,7 @@ def find_people(
         subject_ids: pseudonyms of addresses.
         whole_circles: take more than five accounts that shared addresses tie together for one person.
         deep: read raw lines of landing and quarantine as well, which takes seconds per million of them; they tell
-            cookies, and parcels and phones that are in no table yet.
+            cookies, parcels and phones that are in no table yet.
 
     Returns:
         One person per human; of an address that nothing is known about one with ``is_known`` false.
@@ -61,13 +62,19 @@ def find_people(
     asked = [*given, *(subject_id for subject_id in subject_ids if subject_id not in given)]
     if not asked:
         return []
-    ties = read_ties(lake, digest)
+    links = read_links(lake)
+    ties = read_ties(lake, digest, links)
     humans = Humans(gather_circles(ties, asked, whole_circles=whole_circles), given)
-    _take_landed(lake, humans, ties, digest)
+    _take_landed(lake, humans, ties, digest, find_disputed(links))
+    take_purchases(lake, humans, {tie.subject_id for tie in ties})
     _take_history(lake, humans)
     _take_purchases(lake, humans)
+    cookies = read_cookies(lake, humans)
     if deep:
-        _take_traces(lake, humans, digest)
+        cookies = _take_traces(lake, humans, digest, cookies)
+    for visitor_id, (human, visitor) in cookies.own.items():
+        humans.take_cookie(human, visitor_id)
+        human["visitors"].update([visitor] if visitor else [])
     shared = find_shared(lake, humans.everybody)
     return [_make_person(lake, found, shared) for found in humans.everybody]
 
@@ -81,8 +88,11 @@ def _normalise_all(addresses: Iterable[str]) -> list[str]:
     return [address for address in normal if address is not None]
 
 
-def _take_landed(lake: Lake, humans: Humans, ties: Iterable[Tie], digest: Digest) -> None:
-    """Orders and returns as pulled; an address of an order that no account has is that of the account it names."""
+def _take_landed(lake: Lake, humans: Humans, ties: Iterable[Tie], digest: Digest, disputed: Collection[str]) -> None:
+    """Orders and returns as pulled; an address of an order that no account has is that of the account it names.
+
+    Unless it is disputed, because other accounts used it as well.
+    """
     held = {tie.address for tie in ties}
     for table, names in (
         ("landing.orders", (C.ORDER_ID, C.CUSTOMER_ID, C.EMAIL)),
@@ -96,7 +106,10 @@ def _take_landed(lake: Lake, humans: Humans, ties: Iterable[Tie], digest: Digest
             human = of_address or humans.owner(C.CUSTOMER_ID, row[C.CUSTOMER_ID])
             if human is None or (of_address is None and address in held):
                 continue
-            if address:
+            if of_address is None and address and digest(address) in disputed:
+                human["places"].add(digest(address))
+                row[C.EMAIL] = None
+            elif address:
                 humans.add(human, C.SUBJECT_ID, digest(address))
                 human["addresses"].add(address)
             _take_row(humans, human, row)
@@ -135,8 +148,12 @@ def _take_purchases(lake: Lake, humans: Humans) -> None:
                 _take_row(humans, human, {name: row[name] for name in names if name != C.SUBJECT_ID})
 
 
-def _take_traces(lake: Lake, humans: Humans, digest: Digest) -> None:
-    """What raw lines tell; an address says whose a line is, and only where there is none an account or order does."""
+def _take_traces(lake: Lake, humans: Humans, digest: Digest, known: Cookies) -> Cookies:
+    """What raw lines tell; an address says whose a line is, and only where there is none an account or order does.
+
+    Returns:
+        The cookies that are somebody's alone by what is known and by what raw lines tell.
+    """
     numbers = {id(human): number for number, human in enumerate(humans.everybody)}
 
     def find_owner(fields: Mapping[str, str]) -> int | None:
@@ -148,13 +165,15 @@ def _take_traces(lake: Lake, humans: Humans, digest: Digest) -> None:
         return numbers[id(owners[0])] if owners else None
 
     people = [_make_person(lake, human, frozenset()) for human in humans.everybody]
-    for number, name, value in list(read_traces(lake, people, find_owner)):
+    visitors = {visitor: numbers[id(human)] for human, visitor in known.own.values() if visitor}
+    own: dict[str, tuple[Found, str | None]] = {name: cookie for name, cookie in known.own.items() if not cookie[1]}
+    for number, name, value in list(read_traces(lake, people, find_owner, visitors)):
         human = humans.everybody[number]
-        if name == VISITOR:
-            human["visitors"].add(value)
-            humans.add(human, C.SUBJECT_ID, digest(f"visitor:{value}"))
-        else:
+        if name != VISITOR:
             _take_row(humans, human, {name: value})
+        elif (visitor_id := digest(f"visitor:{value}")) not in known.shared:
+            own[visitor_id] = (human, value)
+    return Cookies(own)
 
 
 def _take_row(humans: Humans, human: Found, row: Mapping[str, Any]) -> None:
@@ -194,7 +213,7 @@ def _mark(rows: "pa.Table", named: Mapping[str, frozenset[str]], addresses: froz
 
 
 def _make_person(lake: Lake, found: Found, shared: frozenset[str]) -> Person:
-    others = ("person_ids", "addresses", "visitors")
+    others = ("person_ids", "addresses", "visitors", "places")
     names: dict[str, Any] = {name: frozenset(found[name]) for name in (*ATTRIBUTES.values(), *others)}
     own = shared & (names["phones"] | names["names"] | names["streets"])
     person = replace(Person(), **names, shared=own)

@@ -51,6 +51,14 @@ class Humans:
         if self._owner.setdefault((column, value), human) is human:
             human[ATTRIBUTES[column]].add(value)
 
+    def take_cookie(self, human: Found, visitor_id: str) -> None:
+        """Take the pseudonym of a cookie that is somebody's alone; asked for by itself it is nobody else."""
+        holder = self.owner(C.SUBJECT_ID, visitor_id)
+        if holder is not None and holder is not human and holder[ATTRIBUTES[C.SUBJECT_ID]] == {visitor_id}:
+            self.everybody = [each for each in self.everybody if each is not holder]
+            self._owner[C.SUBJECT_ID, visitor_id] = human
+        self.add(human, C.SUBJECT_ID, visitor_id)
+
     def owner(self, column: str, value: str | None) -> Found | None:
         """Whose a name is."""
         return self._owner.get((column, value)) if value is not None else None
@@ -62,4 +70,4 @@ class Humans:
     @property
     def buckets(self) -> frozenset[int]:
         """Where rows with a person can be."""
-        return frozenset(map(bucket_of, self.names("subject_ids")))
+        return frozenset(map(bucket_of, self.names("subject_ids") | self.names("places")))

@@ -30,6 +30,8 @@ class Person:
         names: full names as they were written.
         streets: streets with house numbers as they were written.
         shared: of phones, names and streets those that stand for somebody else as well, and so tell nobody.
+        places: pseudonyms under which some of their orders stand although others use them too; they tell where to
+            look, and nobody.
         is_known: false where nothing is held but the address that was asked about.
     """
 
@@ -46,12 +48,13 @@ class Person:
     names: Names = NOTHING
     streets: Names = NOTHING
     shared: Names = NOTHING
+    places: Names = NOTHING
     is_known: bool = False
 
     @cached_property
     def buckets(self) -> frozenset[int]:
         """Buckets that rows of the person can be in."""
-        return frozenset(bucket_of(subject_id) for subject_id in self.subject_ids)
+        return frozenset(bucket_of(subject_id) for subject_id in self.subject_ids | self.places)
 
     def to_json(self) -> str:
         """All of it as text, to be sealed; the same person gives the same text."""

@@ -1,7 +1,7 @@
 """What lines that no step has understood yet, or ever, tell of people: cookies, parcels, phones and names.
 
-A cookie is a person's where it came with one of their addresses and never with anybody else's. That is known as long as
-landing has the lines.
+A cookie is a person's where it came with one of their addresses and never with anybody else's. Of lines that are
+conformed the vault tells that longer than landing.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -26,18 +26,21 @@ FindOwner = Callable[[Fields], int | None]
 """Whose a record is, by the number of the person; none where it is nobody's."""
 
 
-def read_traces(lake: Lake, people: Collection[Person], find_owner: FindOwner) -> Iterator[tuple[int, str, str]]:
+def read_traces(
+    lake: Lake, people: Collection[Person], find_owner: FindOwner, known: Mapping[str, int]
+) -> Iterator[tuple[int, str, str]]:
     """What raw lines tell of people besides what is known already.
 
     Args:
         lake: the lake.
         people: as the tables know them.
         find_owner: tells whose a record is.
+        known: cookies that the vault knows, with the number of the person.
 
     Yields:
         Number of the person, name of a column or ``visitor``, and its value.
     """
-    visitors: dict[str, int] = {}
+    visitors = dict(known)
     for line, carrier in _list_lines(lake, TextMatcher(people, ())):
         fields = dict(read_fields(line))
         owner = find_owner(fields)

@@ -1,6 +1,6 @@
 """Which accounts and addresses belong together: what the vault knows, and what landing has besides."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +14,7 @@ from jobs.people.circles import draw_circles
 from jobs.people.values import read_texts
 
 IDENTITIES: Final = "vault.identities"
+LINKED: Final = "vault.linked_purchases"
 LANDED: Final = ("landing.customers", "landing.customer_emails")
 MOST_ACCOUNTS: Final = 5
 """Accounts that one human may have; more of them tied together are more likely a family or an office."""
@@ -39,8 +40,14 @@ def person_id_of(digest: Digest, customer_id: str) -> str:
     return digest(f"customer:{customer_id}")
 
 
-def read_ties(lake: Lake, digest: Digest) -> list[Tie]:
-    """Every account with every address it has or had."""
+def read_ties(lake: Lake, digest: Digest, links: Collection[Tie] = ()) -> list[Tie]:
+    """Every account with every address it has or had, and with those of ``links`` that it alone uses and nobody has.
+
+    Args:
+        lake: the lake.
+        digest: gives pseudonyms.
+        links: of :func:`read_links`.
+    """
     columns = (C.CUSTOMER_ID, C.PERSON_ID, C.SUBJECT_ID, C.EMAIL_NORMALISED, C.EMAIL)
     ties: set[Tie] = set()
     written: set[tuple[str, str]] = set()
@@ -52,7 +59,24 @@ def read_ties(lake: Lake, digest: Digest) -> list[Tie]:
         address = normalise(email)
         if address is not None:
             ties.add(Tie(customer_id, person_id_of(digest, customer_id), digest(address), address))
-    return list(ties)
+    held = {tie.subject_id for tie in ties} | find_disputed(links)
+    return [*ties, *(link for link in links if link.subject_id not in held)]
+
+
+def read_links(lake: Lake) -> set[Tie]:
+    """Accounts with addresses that they ordered or sent back something under, but do not have."""
+    columns = (C.CUSTOMER_ID, C.PERSON_ID, C.SUBJECT_ID, C.EMAIL_NORMALISED)
+    links: set[Tie] = set()
+    for rows in scan_rows(lake, LINKED, columns=columns):
+        lists = [rows[name].to_pylist() for name in columns]
+        links.update(Tie(*values) for values in zip(*lists, strict=True) if values[2] is not None)
+    return links
+
+
+def find_disputed(links: Iterable[Tie]) -> set[str]:
+    """Pseudonyms of the addresses that several accounts used."""
+    users = Counter(link.subject_id for link in links)
+    return {subject_id for subject_id, count in users.items() if count > 1}
 
 
 def _read_landed(lake: Lake) -> set[tuple[str, str]]:

@@ -11,7 +11,13 @@ from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
-MERGED_BY_TWO = {"vault.addresses", "ledger.requests", "ledger.request_events", "ledger.privacy_charges"}
+MERGED_BY_TWO = {
+    "vault.addresses",
+    "vault.linked_purchases",
+    "ledger.requests",
+    "ledger.request_events",
+    "ledger.privacy_charges",
+}
 FURTHER_TASKS = {"list_partners", "tell_failures", "check_deadlines", "plan_retention", "choose_approval", "approve_by_policy",
                  "approve_plan", "record_approval", "record_rejection"}  # fmt: skip
 AWAITED_BY_NOBODY = {"serve_requests"}

@@ -48,10 +48,18 @@ TITLES: Final[Mapping[str, Title]] = {
     "lake.orders": Title("Orders", PURCHASES, "When you ordered, and what became of it."),
     "lake.order_lines": Title("What you ordered", PURCHASES, "The products of your orders, with pieces and prices."),
     "lake.returns": Title("Returns", PURCHASES, "What you sent back."),
+    "vault.linked_purchases": Title(
+        "Purchases under other addresses",
+        PURCHASES,
+        "Orders and returns that name your account and an e-mail address that your account does not have.",
+    ),
     "lake.parcels": Title("Parcels", PURCHASES, "How far each parcel got."),
     "lake.parcel_events": Title("Where your parcels were", PURCHASES, "What carriers told us about each parcel."),
     "lake.clicks": Title(
         "Pages, searches and carts", VISITS, "What you looked at, searched for and put into the cart."
+    ),
+    "vault.linked_visitors": Title(
+        "Cookies with your address", VISITS, "Cookies that came with one of your e-mail addresses."
     ),
     "lake.sessions": Title("Visits", VISITS, "Your clicks, summed up by visit."),
     "marts.recently_viewed": Title("Recently viewed products", VISITS, "What we show you as looked at before."),
@@ -119,6 +127,7 @@ HEADINGS: Final[Mapping[str, str]] = {
     C.IS_PRIMARY: "Main address",
     C.KEY_ID: "Key used",
     C.LINE_ID: "Internal number of the line",
+    C.LINK_ID: "Internal identifier of the link",
     C.ORDERED_AT: "Ordered on",
     C.ORDER_ID: "Order number",
     C.PAGE_PATH: "Page",
@@ -146,15 +155,18 @@ HEADINGS: Final[Mapping[str, str]] = {
     C.UPDATED_AT: "Last changed on",
     C.VALID_FROM: "Used from",
     C.VALID_TO: "Used until",
+    C.VISITOR: "Cookie",
+    C.VISITOR_ID: "Internal identifier of the cookie",
     C.VERSION_ID: "Internal identifier of this version",
 }
 INTERNAL: Final = frozenset(
-    {C.SUBJECT_BUCKET, C.VERSION_ID, C.IDENTITY_ID, C.LINE_ID, C.EVENT_ID, C.SESSION_ID, C.ROW_NO, C.KEY_ID}
+    {C.SUBJECT_BUCKET, C.VERSION_ID, C.IDENTITY_ID, C.LINE_ID, C.LINK_ID, C.EVENT_ID, C.SESSION_ID, C.ROW_NO, C.KEY_ID}
     | {
         C.SUBJECT_ID,
         C.PERSON_ID,
         C.CIRCLE_ID,
         C.IMPRESSION_ID,
+        C.VISITOR_ID,
         C.PULL_DAY,
         C.REPORTS,
         C.CORRECTIONS,
