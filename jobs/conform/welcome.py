@@ -3,7 +3,8 @@
 Rules:
     * An account that was erased stays away. Its number may be given to a new one, opened after the erasure.
     * An address of somebody erased is welcome again with an account that was opened after the erasure, or with an
-      account of somebody else that was changed after it. From then on the tombstones of the address are lifted.
+      account of somebody else that was changed after it. From then on the tombstones of the address are lifted, and
+      opt-outs that waited for it hold.
     * An account that nobody knew, opened before the erasure and under an address of the erased person, is theirs too:
       it gets tombstones of its own.
 """
@@ -17,6 +18,7 @@ from jobs.conform.forgetting import ROW_PLACE, Claim, Split, lay_beside, lay_wri
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
+from jobs.privacy.choice_ledger import restore_waiting
 from jobs.privacy.tombstones import PERSON, SUBJECT, has_tombstones, lift_tombstones, set_tombstones
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ def _lift(lake: Lake, back: "DataFrame") -> None:
         rows = firsts.toArrow().to_pylist()
         names[claim.kind] = {row[claim.column]: row["_since"] for row in rows}
     if any(names.values()):
+        restore_waiting(lake, names[SUBJECT])
         lift_tombstones(lake, names)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TABLE: Final = "ledger.tombstones"
 KINDS: Final = ("subject", "person", "order", "return", "parcel", "ad_id")
 SUBJECT, PERSON, ORDER, RETURN, PARCEL, AD_ID = KINDS
+NOTHING_WAITS: Final = {C.ADS_OPT_OUT_AT: None, C.PERSONALISATION_OPT_OUT_AT: None}
 Names = Mapping[str, Collection[str]]
 """What people are called, by kind."""
 
@@ -83,7 +84,8 @@ def lift_tombstones(lake: Lake, names: Mapping[str, Mapping[str, datetime]]) -> 
 
     def choose(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found = [(row, times.get((row[C.KIND], row[C.DIGEST]))) for row in kept]
-        return [{**row, C.LIFTED_AT: at} for row, at in found if at and row[C.ERASED_AT] < at and not row[C.LIFTED_AT]]
+        lifted = [(row, at) for row, at in found if at and row[C.ERASED_AT] < at and not row[C.LIFTED_AT]]
+        return [{**row, **NOTHING_WAITS, C.LIFTED_AT: at} for row, at in lifted]
 
     days = {str(row[C.DAY]) for row in find_tombstones(lake, {kind: [*values] for kind, values in names.items()})}
     for day in sorted(days):

@@ -17,15 +17,16 @@ from jobs.lake.pending import clear_pending, list_pending, mark_pending
 from jobs.lake.reports import StepReport
 from jobs.privacy import request_ledger as ledger
 from jobs.privacy.calendars import load_calendar
+from jobs.privacy.choice_ledger import Choice
 from jobs.requests import payloads
 from jobs.requests.access.answers import drop_old_answers
 from jobs.requests.access.building import build_answer
-from jobs.requests.choices import Choice, record_choices
+from jobs.requests.choices import record_choices
 from jobs.requests.correcting import correct
 from jobs.requests.erasing import erase_people
 from jobs.requests.opening import Opened
 from jobs.requests.outcomes import NO_LINK, Outcome
-from jobs.requests.texts import ERASED_MEANWHILE, NOTHING_TO_CORRECT, UNKNOWN
+from jobs.requests.texts import ERASED_MEANWHILE, NOTHING_TO_CORRECT, UNKNOWN, WAITS_FOR_ACCOUNT
 from jobs.requests.wishes import CHOICES
 
 STEP: Final = "requests.serving"
@@ -187,10 +188,13 @@ def _choose(lake: Lake, rows: Sequence[ledger.Row]) -> dict[str, Ending]:
     choices = [
         Choice(row[C.SUBJECT_ID], row[C.PURPOSE], row[C.KIND] == ledger.OPT_OUT, row[C.RECEIVED_AT]) for row in rows
     ]
-    kept = set(record_choices(lake, choices)) if choices else set()
-    served, erased = Outcome(ledger.SERVED), Outcome(ledger.SERVED, UNKNOWN, NO_LINK)
-    pairs = zip(rows, choices, strict=True)
-    return {row[C.REQUEST_ID]: served if choice in kept else erased for row, choice in pairs}
+    if not rows:
+        return {}
+    recorded = record_choices(lake, choices)
+    ends = dict.fromkeys(recorded.waiting, Outcome(ledger.SERVED, WAITS_FOR_ACCOUNT, NO_LINK))
+    ends |= dict.fromkeys(recorded.kept, Outcome(ledger.SERVED))
+    erased = Outcome(ledger.SERVED, UNKNOWN, NO_LINK)
+    return {row[C.REQUEST_ID]: ends.get(choice, erased) for row, choice in zip(rows, choices, strict=True)}
 
 
 def _answer(lake: Lake, row: ledger.Row) -> Outcome:

@@ -12,6 +12,10 @@ UNKNOWN: Final = (
     "We hold nothing about the address you wrote with: no account, no order and no other record. "
     "If you used another address with us, please write from that one."
 )
+WAITS_FOR_ACCOUNT: Final = (
+    "We hold nothing about the address you wrote with. If it gets an account with us, your opt-out holds for it "
+    "from the start."
+)
 NOTHING_TO_CORRECT: Final = (
     "We hold no account with the address you wrote with, so there is nothing that we could correct. "
     "If you used another address with us, please write from that one."

@@ -10,7 +10,11 @@ from jobs.conform import carrier_updates, customers, landing, order_lines, order
 from jobs.lake import Days, Lake
 from jobs.people.burying import bury
 from jobs.people.finding import find_people
+from jobs.privacy.choice_ledger import Choice
+from jobs.privacy.choices import FLAGS, apply_choices
 from jobs.privacy.severing import PREFIX
+from jobs.privacy.subject_ids import subject_digest
+from jobs.requests.choices import record_choices
 from jobs.settings import load_settings
 from tests.conform.landed import DAY, DAYS, customer, land, line, order, rows
 from tests.people.erasing import erase_people
@@ -291,6 +295,18 @@ def test_a_new_account_is_welcome_and_what_follows_with_it(erased):
     conform(erased, steps=[customers, orders])
     assert [row["order_id"] for row in rows(erased, "lake.orders") if row["subject_id"] == subject] == ["o10"]
     assert "c1" not in subjects_of(erased)
+
+
+def test_an_opt_out_before_the_new_account_is_pulled_holds_for_it(erased):
+    subject = subject_digest(erased)("annlee@gmail.com")
+    asked = [Choice(subject, purpose, True, datetime(2024, 2, 1, 11, tzinfo=UTC)) for purpose in FLAGS]
+    record_choices(erased, asked)
+    land_all(erased, {"customers": [account("c9", "ann.lee@gmail.com", created="2024-02-01 10:00:00")]}, NEXT)
+    for _ in range(2):
+        conform(erased, NEXT, steps=[customers])
+        subjects = erased.read("lake.subjects").transform(apply_choices, erased.read("ledger.choices"))
+        (mine,) = [row for row in subjects.collect() if row.subject_id == subject]
+        assert (mine.ads_opt_out, mine.personalisation_opt_out) == (True, True)
 
 
 def test_whoever_opened_a_new_account_may_be_erased_again(erased):

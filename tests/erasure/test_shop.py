@@ -18,7 +18,8 @@ from jobs.exports import packages, register
 from jobs.lake import Days, Lake
 from jobs.people.finding import find_people
 from jobs.people.identifiers import list_ad_ids
-from jobs.requests.choices import Choice, record_choices
+from jobs.privacy.choice_ledger import Choice
+from jobs.requests.choices import record_choices
 from jobs.runner import run_step
 from jobs.steps import STEPS
 from tests.conftest import DEMO_DAYS, DEMO_FIRST_DAY

@@ -1,11 +1,15 @@
 from datetime import date, timedelta
 
 from jobs.exports.partners import Partner
+from jobs.lake import columns as C
+from jobs.privacy import request_ledger as ledger
+from jobs.privacy.choice_ledger import CHOICES, Choice, restore_waiting
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
 from jobs.privacy.tombstones import SUBJECT as SUBJECT_KIND
 from jobs.privacy.tombstones import lift_tombstones, set_tombstones
-from jobs.requests.choices import CHOICES, Choice, record_choices
+from jobs.requests.choices import record_choices
+from jobs.requests.texts import tell_answer
 from tests.exports.reading import export
 from tests.requests.asking import NOON, ask, id_of
 
@@ -84,8 +88,52 @@ def audience_rows(lake, partner):
 def test_a_choice_of_somebody_erased_is_not_kept(lake):
     erased, other = "a" * 32, "b" * 32
     set_tombstones(lake, {SUBJECT_KIND: [erased]}, at=NOON)
-    record_choices(lake, [Choice(erased, "ads", True, NOON + timedelta(hours=1)), Choice(other, "ads", True, NOON)])
+    record_choices(lake, [Choice(erased, "ads", True, NOON - timedelta(hours=1)), Choice(other, "ads", True, NOON)])
     assert [row["subject_id"] for row in lake.read_records(CHOICES)] == [other]
     lift_tombstones(lake, {SUBJECT_KIND: {erased: NOON + timedelta(hours=2)}})
     record_choices(lake, [Choice(erased, "ads", True, NOON + timedelta(hours=3))])
     assert {row["subject_id"] for row in lake.read_records(CHOICES)} == {erased, other}
+
+
+def test_an_opt_out_after_the_erasure_waits_under_the_tombstone_and_the_person_is_told(lake):
+    subject = id_of(lake, "jane@example.com")
+    set_tombstones(lake, {SUBJECT_KIND: [subject]}, at=NOON)
+    opened = ask(lake, "opt-out", "jane@example.com", at=NOON + timedelta(hours=1))
+    (row,) = ledger.find_requests(lake, [opened.request[C.REQUEST_ID]])
+    assert (row[C.STATE], row[C.SUBJECT_ID]) == (ledger.SERVED, None)
+    assert "your opt-out holds for it from the start" in tell_answer(row)
+    assert lake.read_records(CHOICES) == []
+    assert all(subject not in str(stone) for stone in lake.read_records("ledger.tombstones"))
+    restore_waiting(lake, [subject, "c" * 32])
+    lift_tombstones(lake, {SUBJECT_KIND: {subject: NOON + timedelta(minutes=30)}})
+    held = [(row["subject_id"], row["is_opt_out"], row["asked_at"]) for row in lake.read_records(CHOICES)]
+    assert held == [(subject, True, NOON + timedelta(hours=1))]
+    assert [stone["ads_opt_out_at"] for stone in lake.read_records("ledger.tombstones")] == [None]
+
+
+def test_an_opt_in_takes_a_waiting_opt_out_back_and_an_earlier_one_does_not(lake):
+    back, held = "a" * 32, "b" * 32
+    set_tombstones(lake, {SUBJECT_KIND: [back, held]}, at=NOON)
+
+    def record(subject, is_opt_out, hours):
+        record_choices(lake, [Choice(subject, "personalisation", is_opt_out, NOON + timedelta(hours=hours))])
+
+    for subject, is_opt_out, hours in (
+        (back, True, 1),
+        (back, False, 2),
+        (held, True, 3),
+        (held, False, 2),
+        (held, True, -1),
+    ):
+        record(subject, is_opt_out, hours)
+    restore_waiting(lake, [back, held])
+    assert [(row["subject_id"], row["purpose"]) for row in lake.read_records(CHOICES)] == [(held, "personalisation")]
+
+
+def test_an_opt_out_from_before_the_return_that_is_served_after_it_holds(lake):
+    subject = "a" * 32
+    set_tombstones(lake, {SUBJECT_KIND: [subject]}, at=NOON)
+    lift_tombstones(lake, {SUBJECT_KIND: {subject: NOON + timedelta(hours=2)}})
+    before, after = (Choice(subject, "ads", True, NOON + timedelta(hours=hours)) for hours in (-1, 1))
+    assert record_choices(lake, [before]).kept == frozenset()
+    assert record_choices(lake, [after]).kept == {after}
