@@ -229,7 +229,7 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "requests.serving",
                 "What can be served at once, and erasure that somebody agreed to",
-                ("ledger.requests", "vault.request_payloads"),
+                ("ledger.requests", "vault.request_payloads", "vault.identities"),
                 ("ledger.requests", "ledger.request_events", "ledger.choices", "vault.request_payloads"),
             ),
         ),

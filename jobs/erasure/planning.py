@@ -11,7 +11,7 @@ from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN, ErasureRequest
 from jobs.erasure.tables import count_left
 from jobs.lake import Lake
 from jobs.people.addresses import normalise
-from jobs.people.finding import find_people
+from jobs.people.finding import find_asked
 from jobs.people.held_rows import Keeper
 from jobs.people.holds import SUBJECT, Hold
 from jobs.people.person import Person
@@ -35,7 +35,7 @@ def judge_people(lake: Lake, requests: Sequence[ErasureRequest], keeper: Keeper)
     subjects = sorted({subject for request in requests for subject in request.subject_ids})
     addresses = sorted({address for request in requests for address in request.addresses})
     held = journal.list_held(lake)
-    people = find_people(lake, subject_ids=subjects, addresses=addresses, deep=True)
+    people = find_asked(lake, subject_ids=subjects, addresses=addresses)
     return [_judge(lake, _recall(person, held), keeper) for person in people]
 
 

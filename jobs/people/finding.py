@@ -79,6 +79,20 @@ def find_people(
     return [_make_person(lake, found, shared) for found in humans.everybody]
 
 
+def find_asked(lake: Lake, *, addresses: Sequence[str] = (), subject_ids: Sequence[str] = ()) -> list[Person]:
+    """Whoever requests are about: what is disclosed is what would be erased, so both look as far.
+
+    Args:
+        lake: the lake.
+        addresses: as for :func:`find_people`.
+        subject_ids: as there.
+
+    Raises:
+        UsageError: as there.
+    """
+    return find_people(lake, addresses=addresses, subject_ids=subject_ids, deep=True)
+
+
 def _normalise_all(addresses: Iterable[str]) -> list[str]:
     normal = [normalise(address) for address in addresses]
     broken = normal.count(None)

@@ -1,8 +1,8 @@
 """What people asked for themselves, laid over what their account says.
 
 An opt-out holds until the person opts in again, whatever happens to the account meanwhile: a new phone number is no
-consent. An opt-in holds where it is newer than the account's row. A choice is made with one address and holds for the
-person: for every address of the same account.
+consent. An opt-in holds where it is newer than the account's row. A choice is made with one address and holds for every
+address of the same account. Of accounts that belong to one human, an opt-out of one holds for all.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -28,7 +28,8 @@ def apply_choices(subjects: "DataFrame", choices: "DataFrame") -> "DataFrame":
         choices: one row per subject and purpose, in the columns of ``ledger.choices``.
 
     Returns:
-        The same rows; ``ads_opt_out`` and ``personalisation_opt_out`` follow the person's latest choice.
+        The same rows; ``ads_opt_out`` and ``personalisation_opt_out`` follow the person's latest choice,
+        and are true for a whole circle of accounts where they are for one.
     """
     asked = choices.join(subjects.select(C.SUBJECT_ID, C.PERSON_ID), C.SUBJECT_ID, how="inner")
     newest_first = Window.partitionBy(C.PERSON_ID, C.PURPOSE).orderBy(F.desc(C.ASKED_AT), F.desc(C.IS_OPT_OUT))
@@ -43,4 +44,10 @@ def apply_choices(subjects: "DataFrame", choices: "DataFrame") -> "DataFrame":
         is_opt_out = F.coalesce(F.col("_answer"), F.lit(False))
         holds = F.when(is_opt_out, F.lit(True)).when(is_opt_in, F.lit(False)).otherwise(F.col(flag))
         chosen = chosen.join(answers, C.PERSON_ID, how="left").withColumn(flag, holds).select(*subjects.columns)
-    return chosen
+    return chosen.transform(_spread_opt_outs)
+
+
+def _spread_opt_outs(subjects: "DataFrame") -> "DataFrame":
+    by_human = Window.partitionBy(F.coalesce(C.CIRCLE_ID, C.PERSON_ID))
+    spread = {flag: F.max(F.col(flag).cast("int")).over(by_human) == 1 for flag in FLAGS.values()}
+    return subjects.withColumns(spread)

@@ -23,6 +23,7 @@ from jobs.requests.access.answers import drop_old_answers
 from jobs.requests.access.building import build_answer
 from jobs.requests.choices import record_choices
 from jobs.requests.correcting import correct
+from jobs.requests.ended_choices import end_choices
 from jobs.requests.erasing import erase_people
 from jobs.requests.opening import Opened
 from jobs.requests.outcomes import NO_LINK, Outcome
@@ -150,12 +151,13 @@ def _wants_approval(lake: Lake, row: ledger.Row) -> bool:
 
 
 def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001
-    """Serve what can be served, and finish what runs that died left behind; the days do not matter."""
+    """Serve what can be served, finish what runs that died left behind, and end choices; the days do not matter."""
     now = datetime.now(UTC)
     ledger.complete_events(lake, now=now, by=STEP)
     forget_payloads(lake, now)
     drop_old_answers(lake, now)
     served = serve(lake, list_servable(lake), now=now, by=STEP)
+    end_choices(lake)
     return StepReport(rows_out=len(served), warnings=_warn_of_calendar(lake))
 
 

@@ -12,18 +12,23 @@ from pathlib import Path
 import pytest
 
 from jobs.audit.homes import list_entries
+from jobs.erasure.outcomes import ErasureRequest
+from jobs.erasure.planning import judge_people
 from jobs.errors import UsageError
 from jobs.exports.partners import Partner
 from jobs.lake import columns as C
+from jobs.people.held_rows import Keeper
 from jobs.people.person import Person
 from jobs.privacy import request_ledger as ledger
 from jobs.requests.access import answers
 from jobs.requests.access.archive import Answer, list_files, pack
+from jobs.requests.access.building import find_person
 from jobs.requests.access.collecting import Holding
 from jobs.requests.access.recipients import NOT_KEPT, NOT_READABLE, find_recipients
 from jobs.requests.access.wording import CHAPTERS, heading_of, tell_reason, tell_term, title_of
 from jobs.requests.serving import serve
 from jobs.requests.texts import UNKNOWN
+from tests.conform.landed import land
 from tests.exports.conftest import DAY, fill_subjects
 from tests.exports.reading import EUROPE, export, folder
 from tests.requests.asking import NOON, ask, events, id_of, state
@@ -209,3 +214,14 @@ def test_it_tells_which_packages_had_the_person_and_of_which_nobody_knows(lake):
         "far": [((), None)],
         "old": [((), NOT_KEPT), (told, None)],
     }
+
+
+def test_what_is_disclosed_is_what_would_be_erased(lake):
+    line = {"time": "2024-01-31T09:00:00Z", "action": "view", "visitor": "v-1", "email": "jane@shop.example"}
+    land(lake, "clickstream", {"source": "f", "line_no": 1, "raw": json.dumps(line)})
+    request = ask(lake, "access").request
+    person = find_person(lake, request)
+    erased = ErasureRequest("r", frozenset([request[C.SUBJECT_ID]]), frozenset(["jane@shop.example"]))
+    (judged,) = judge_people(lake, [erased], Keeper(lake, ()))
+    assert judged.person == person
+    assert person.visitors == {"v-1"}

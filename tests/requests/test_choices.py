@@ -1,13 +1,18 @@
 from datetime import date, timedelta
 
+from pyspark.sql import functions as F
+
 from jobs.exports.partners import Partner
+from jobs.lake import Days
 from jobs.lake import columns as C
 from jobs.privacy import request_ledger as ledger
 from jobs.privacy.choice_ledger import CHOICES, Choice, restore_waiting
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.privacy.subject_ids import bucket_of
 from jobs.privacy.tombstones import SUBJECT as SUBJECT_KIND
 from jobs.privacy.tombstones import lift_tombstones, set_tombstones
+from jobs.requests import serving
 from jobs.requests.choices import record_choices
 from jobs.requests.texts import tell_answer
 from tests.exports.reading import export
@@ -137,3 +142,32 @@ def test_an_opt_out_from_before_the_return_that_is_served_after_it_holds(lake):
     before, after = (Choice(subject, "ads", True, NOON + timedelta(hours=hours)) for hours in (-1, 1))
     assert record_choices(lake, [before]).kept == frozenset()
     assert record_choices(lake, [after]).kept == {after}
+
+
+def test_an_opt_out_of_one_account_holds_for_all_accounts_of_the_human(lake):
+    rows = subjects(lake, ("a", "p", False, False), ("b", "q", False, False), ("c", "r", False, False))
+    tied = rows.withColumn("circle_id", F.when(F.col("person_id") != "r", F.lit("p")))
+    held = tied.transform(apply_choices, choices(lake, ("b", "personalisation", True, 1), ("a", "ads", True, 1)))
+    assert flags(held) == {"a": (True, True), "b": (True, True), "c": (False, False)}
+
+
+def test_the_term_of_a_choice_begins_when_nobody_has_an_open_account_with_the_address(lake):
+    closed = NOON + timedelta(days=3)
+    accounts = (("a", "c1", None), ("b", "c2", closed), ("b", "c3", NOON - timedelta(days=9)), ("c", "c4", closed))
+    fixed = {"email": "x", "email_normalised": "x", "is_primary": True, "updated_at": NOON}
+    held = [*accounts, ("c", "c5", None)]
+    identities = [
+        {**fixed, "identity_id": customer, "customer_id": customer, "person_id": customer}
+        | {"subject_id": subject * 32, "subject_bucket": bucket_of(subject * 32), "closed_at": closed_at}
+        for subject, customer, closed_at in held
+    ]
+    lake.record("vault.identities", identities)
+    record_choices(lake, [Choice(name * 32, "ads", True, NOON) for name in "abcd"])
+    for _ in range(2):
+        assert serving.run(lake, Days.single(NOON.date())).rows_out == 0
+        ended = {row["subject_id"][0]: row["ended_at"] for row in lake.read_records(CHOICES)}
+        assert ended == {"a": None, "b": closed, "c": None, "d": NOON}
+    fresh = {"identity_id": "c9", "subject_id": "d" * 32, "subject_bucket": bucket_of("d" * 32)}
+    lake.record("vault.identities", [{**identities[0], **fresh}])
+    serving.run(lake, Days.single(NOON.date()))
+    assert {row["ended_at"] for row in lake.read_records(CHOICES) if row["subject_id"][0] == "d"} == {None}

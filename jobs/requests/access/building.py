@@ -4,7 +4,7 @@ from datetime import datetime
 
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.people.finding import find_people
+from jobs.people.finding import find_asked
 from jobs.people.person import Person
 from jobs.privacy import request_ledger as ledger
 from jobs.requests import payloads
@@ -42,5 +42,5 @@ def find_person(lake: Lake, request: ledger.Row) -> Person:
     """Whoever a request is about, with all their addresses and accounts."""
     content = payloads.open_payloads(lake, [request[C.REQUEST_ID]]).get(request[C.REQUEST_ID], {})
     address = content.get(payloads.EMAIL)
-    (person,) = find_people(lake, addresses=[address] if address else (), subject_ids=[request[C.SUBJECT_ID]])
+    (person,) = find_asked(lake, addresses=[address] if address else (), subject_ids=[request[C.SUBJECT_ID]])
     return person
