@@ -15,7 +15,7 @@ from jobs.lake.contracts import SUBJECT_BUCKET
 from jobs.lake.scanning import scan_rows
 from jobs.people.addresses import find_addresses, normalise
 from jobs.people.humans import ATTRIBUTES, Found, Humans
-from jobs.people.linked import Cookies, read_cookies, take_purchases
+from jobs.people.linked import Cookies, read_cookies, replace_cookies, take_purchases
 from jobs.people.person import Person
 from jobs.people.raw_traces import read_traces
 from jobs.people.reports import list_reports
@@ -64,7 +64,7 @@ def find_people(
         return []
     links = read_links(lake)
     ties = read_ties(lake, digest, links)
-    humans = Humans(gather_circles(ties, asked, whole_circles=whole_circles), given)
+    humans = Humans(gather_circles(ties, replace_cookies(lake, asked, ties), whole_circles=whole_circles), given)
     _take_landed(lake, humans, ties, digest, find_disputed(links))
     take_purchases(lake, humans, {tie.subject_id for tie in ties})
     _take_history(lake, humans)

@@ -246,3 +246,7 @@ def test_a_cookie_asked_for_beside_its_address_is_the_same_person(lake):
     drop_landing(lake)
     (person,) = find_people(lake, addresses=["c1@example.com"])
     assert find_people(lake, subject_ids=sorted(person.subject_ids), deep=True) == [person]
+    cookie = subject_digest(lake)("visitor:v-own-1")
+    assert find_people(lake, subject_ids=[cookie]) == [person]
+    shared = subject_digest(lake)("visitor:v-shared-1")
+    assert find_people(lake, subject_ids=[shared])[0].customer_ids == set()
