@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.conform.held import find_kept, leave_held_days
 from jobs.conform.written_addresses import find_written
+from jobs.conform.written_numbers import find_numbers
 from jobs.lake import Contract, Lake, pending
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
@@ -240,8 +241,10 @@ def lay_beside(lake: Lake, stack: ExitStack, rows: "DataFrame", claims: Sequence
 def lay_written(
     lake: Lake, stack: ExitStack, rows: "DataFrame", place: Sequence[str], texts: "Column"
 ) -> "tuple[DataFrame, list[Column]]":
-    """Rows beside whether an erased person's address is written in their raw text, which nobody understood."""
-    found = find_written(lake, rows.where(texts).select(*place, C.RAW), place)
+    """Rows beside whether an erased person's address or number is written in raw text that nobody understood."""
+    unread = rows.where(texts).select(*place, C.RAW, *([C.CARRIER] if C.CARRIER in rows.columns else []))
+    found, numbers = find_written(lake, unread, place), find_numbers(lake, stack, unread, place)
+    found = found if numbers is None else found.unionByName(numbers).distinct()
     written = stack.enter_context(lake.scratch(found))
     if not written.rows:
         return rows, []

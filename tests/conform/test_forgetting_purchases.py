@@ -14,6 +14,7 @@ from jobs.privacy.choice_ledger import Choice
 from jobs.privacy.choices import FLAGS, apply_choices
 from jobs.privacy.severing import PREFIX
 from jobs.privacy.subject_ids import subject_digest
+from jobs.privacy.tombstones import set_tombstones
 from jobs.requests.choices import record_choices
 from jobs.settings import load_settings
 from tests.conform.landed import DAY, DAYS, customer, land, line, order, rows
@@ -366,3 +367,29 @@ def test_an_account_number_that_is_given_to_a_new_account_is_welcome(erased):
     )
     assert conform(erased, NEXT, steps=[customers])["customers"].forgotten == 0
     assert len([row for row in rows(erased, "vault.identities") if row["customer_id"] == "c1"]) == 2
+
+
+def test_a_damaged_line_with_a_number_of_hers_comes_nowhere(lake, monkeypatch):
+    today(monkeypatch)
+    digest = subject_digest(lake)
+    names = {
+        "order": ["O-4711-1"],
+        "parcel": ["swift/TRK-08"],
+        "return": ["R-0815"],
+        "person": [digest("customer:C-1002")],
+    }
+    set_tombstones(lake, names, at=ERASED_AT)
+    theirs = [
+        '{"tracking_no": "T-1", "order_id": "O-4711-1", "phone": "+49 30 1", "full_na',
+        "TRK-08;Ann Lee;Long Road 1;phone_corrected",
+        "return R-0815, Ann Lee",
+        "customer=C-1002 street=Long Road 1",
+    ]
+    others = ["swift;O-4711-12;TRK-081", "Ann Lee, no number", '{"carrier": "O-4711-1", "event": "lost"}']
+    lines = [{"carrier": "swift", "source": "f", "raw": raw, "defect": "cut off"} for raw in (*theirs, *others)]
+    land(lake, "carrier_updates", *number_lines(lines), {**lines[1], "carrier": "other", "line_no": 99})
+    report = carrier_updates.run(lake, DAYS)
+    assert (report.quarantined, report.forgotten) == (4, 4)
+    left = sorted([*others, theirs[1]])
+    assert sorted(row["raw"] for row in rows(lake, "landing.carrier_updates", "raw")) == left
+    assert sorted(row["raw"] for row in rows(lake, "quarantine.carrier_updates", "raw")) == left
