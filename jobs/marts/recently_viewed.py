@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.marts.slices import cut_buckets
 from jobs.privacy.choices import apply_choices
 from jobs.quality import gate
 
@@ -24,6 +25,8 @@ TABLE: Final = "marts.recently_viewed"
 CLICKS: Final = "lake.clicks"
 WINDOW_DAYS: Final = 30
 TOP: Final = 20
+SLICE_CLICKS: Final = 8_000_000
+"""Clicks whose lists are made at once."""
 
 
 def drop_unwilling(rows: "DataFrame", subjects: "DataFrame") -> "DataFrame":
@@ -47,7 +50,10 @@ def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
-    rows = build_recently_viewed(lake.read(CLICKS, days=window), subjects, as_of=days.last)
-    staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))
+    clicks, bucket = lake.read(CLICKS, days=window), F.col(C.SUBJECT_BUCKET)
+    slices = cut_buckets(lake.count(CLICKS, days=window), per_slice=SLICE_CLICKS)
+    parts = (clicks.where(bucket.between(buckets.start, buckets.stop - 1)) for buckets in slices)
+    lists = (build_recently_viewed(part, subjects, as_of=days.last) for part in parts)
+    staged = lake.replace_parts(TABLE, lists, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: nobody viewed a product in {window}."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

@@ -13,7 +13,6 @@ The lists are made for a slice of people after the other, so that memory does no
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
@@ -32,6 +31,7 @@ from jobs.marts.interactions import (
 from jobs.marts.purchases import keep_sales
 from jobs.marts.reach import reach_further
 from jobs.marts.recently_viewed import drop_unwilling
+from jobs.marts.slices import cut_buckets
 from jobs.marts.votes import (
     ALSO_BOUGHT,
     ALSO_VIEWED,
@@ -48,7 +48,6 @@ from jobs.marts.votes import (
 )
 from jobs.privacy.choices import apply_choices
 from jobs.privacy.pseudonyms import subject_bucket
-from jobs.privacy.subject_ids import BUCKETS
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -114,22 +113,14 @@ def list_popular(people: "DataFrame", products: "DataFrame") -> "DataFrame":
     return people.select(C.SUBJECT_ID).crossJoin(F.broadcast(same))
 
 
-def cut_buckets(rows: int, *, per_slice: int = SLICE_ROWS) -> list[range]:
-    """Ranges of buckets that together hold all people, each about ``per_slice`` of the rows.
-
-    People are spread over the buckets by a hash, so that equal ranges hold equal parts.
-    """
-    slices = min(BUCKETS, -(-rows // per_slice)) or 1
-    edges = [BUCKETS * number // slices for number in range(slices + 1)]
-    return [range(start, stop) for start, stop in pairwise(edges)]
-
-
 def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     with ExitStack() as scratches:
         sources, rows = gather(lake, window, scratches)
-        parts = (build_recommended(sources, buckets, as_of=days.last) for buckets in cut_buckets(rows))
+        parts = (
+            build_recommended(sources, buckets, as_of=days.last) for buckets in cut_buckets(rows, per_slice=SLICE_ROWS)
+        )
         staged = lake.replace_parts(TABLE, parts, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: there are no people, or nothing was viewed or bought."]
     return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)

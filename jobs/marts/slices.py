@@ -1,16 +1,19 @@
-"""Pairs counted for a slice of people after the other, so that memory does not grow with the shop.
+"""Work done for a slice of people after the other, so that memory does not grow with the shop.
 
-What one person adds to a pair is bounded before people are summed, and all of a person's baskets are in one slice. So
-the sums over slices are those over everybody, to the last digit: they are whole numbers.
+Lists are made for some buckets of people at once. Pairs are counted for some people at once: what one person adds to a
+pair is bounded before people are summed, and all of a person's baskets are in one slice. So the sums over slices are
+those over everybody, to the last digit: they are whole numbers.
 """
 
 from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
 from jobs.marts.cooccurrence import BACKWARD, BASKETS, FORWARD, ITEMS, PEOPLE, PERSON, WEIGHT, A, B, pair_products
 from jobs.marts.recipes import Recipe
+from jobs.privacy.subject_ids import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,3 +54,13 @@ def count_pairs(baskets: "DataFrame", recipe: Recipe) -> int:
     pairs = size * followers - F.floor(followers * (followers + 1) / 2).cast("bigint")
     (row,) = baskets.select(F.sum(pairs).alias("_pairs")).collect()
     return row["_pairs"] or 0
+
+
+def cut_buckets(rows: int, *, per_slice: int) -> list[range]:
+    """Ranges of buckets that together hold all people, each about ``per_slice`` of the rows.
+
+    People are spread over the buckets by a hash, so that equal ranges hold equal parts.
+    """
+    slices = min(BUCKETS, -(-rows // per_slice)) or 1
+    edges = [BUCKETS * number // slices for number in range(slices + 1)]
+    return [range(start, stop) for start, stop in pairwise(edges)]

@@ -9,6 +9,7 @@ from jobs.lake import Days
 from jobs.lake import columns as C
 from jobs.marts import interactions, recently_viewed, recommended_for_you, votes
 from jobs.marts.reach import KEPT, VIA
+from jobs.marts.slices import cut_buckets
 from jobs.privacy.pseudonyms import BUCKETS
 from tests.marts.tables import DAY, click, fill, line, name_of, order, pseudonym, subject
 from tests.marts.test_reach import reach_by_hand
@@ -195,9 +196,9 @@ def test_people_of_one_bucket_have_numbers_of_their_own(lake):
 
 def test_slices_hold_every_bucket_once():
     for rows in (0, 1, 400_000, 400_001, 5_000_000, 10**12):
-        slices = recommended_for_you.cut_buckets(rows)
+        slices = cut_buckets(rows, per_slice=400_000)
         assert [bucket for part in slices for bucket in part] == list(range(BUCKETS))
-    assert len(recommended_for_you.cut_buckets(4_000_000)) == 10
+    assert len(cut_buckets(4_000_000, per_slice=400_000)) == 10
 
 
 def test_lists_made_in_slices_are_those_made_at_once(recommend, monkeypatch):
@@ -205,7 +206,9 @@ def test_lists_made_in_slices_are_those_made_at_once(recommend, monkeypatch):
     viewed = [neighbour(f"p{a}", f"p{b}", 1 / (2 + a + b)) for a in range(11) for b in range(11) if a != b]
     people = [subject(f"s{n}", personalisation_opt_out=n % 5 == 0) for n in range(20)]
     at_once = recommend(clicks, (), people, viewed=viewed)
-    monkeypatch.setattr(recommended_for_you, "cut_buckets", lambda _: [range(3), range(3, 200), range(200, BUCKETS)])
+    monkeypatch.setattr(
+        recommended_for_you, "cut_buckets", lambda *_, **__: [range(3), range(3, 200), range(200, BUCKETS)]
+    )
     assert recommend(clicks, (), people, viewed=viewed) == at_once
     assert set(at_once) == {f"s{n}" for n in range(20)}
 
@@ -237,6 +240,16 @@ def test_recently_viewed_keeps_the_latest_distinct_products(lake):
     recently_viewed.run(lake, DAYS)
     rows = sorted(lake.read("marts.recently_viewed").collect(), key=lambda row: row["rank"])
     assert [row.product_id for row in rows] == ["p00", *(f"p{n:02}" for n in range(24, 5, -1))]
+
+
+def test_recently_viewed_in_slices_is_the_table_made_at_once(lake, monkeypatch):
+    fill(lake, "lake.clicks", [click(f"s{n % 17}", f"p{n * n % 11}", n) for n in range(90)])
+    recently_viewed.run(lake, DAYS)
+    at_once = sorted(lake.read("marts.recently_viewed").collect())
+    monkeypatch.setattr(recently_viewed, "SLICE_CLICKS", 7)
+    recently_viewed.run(lake, DAYS)
+    assert sorted(lake.read("marts.recently_viewed").collect()) == at_once
+    assert len({row.subject_id for row in at_once}) == 17
 
 
 def test_recently_viewed_leaves_out_opted_out_and_closed_people(lake):
