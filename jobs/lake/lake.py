@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.engine import Engine
 from jobs.errors import CommitConflictError, ContractError, SophiluxError
 from jobs.lake import commits, evolution, fences, staging, storage
-from jobs.lake.contracts import SUBJECT_BUCKET, Contract, Contracts
+from jobs.lake.contracts import Contract, Contracts
 from jobs.lake.days import Days
 from jobs.lake.lineage import Tracer, write_record
 from jobs.lake.scratch import Scratch, materialise
@@ -111,8 +111,7 @@ class Lake:
         contract = self.contracts[table]
         check_columns(contract, [(f.name, f.dataType.simpleString()) for f in rows.schema.fields])
         notes = write_record(table, self.tracer.check(contract, rows))
-        clustered = self._cluster(contract, rows)
-        return self._stage(contract, lambda folder: staging.write_frame(clustered, contract, folder), notes)
+        return self._stage(contract, lambda folder: staging.write_frame(rows, contract, folder), notes)
 
     def stage_parts(self, table: str, parts: Iterable["DataFrame"]) -> Staged:
         """Like :meth:`stage`, for frames that together are the rows; each is asked for when the one before is written.
@@ -127,7 +126,7 @@ class Lake:
             for rows in parts:
                 check_columns(contract, [(f.name, f.dataType.simpleString()) for f in rows.schema.fields])
                 notes.update(write_record(table, self.tracer.check(contract, rows)))
-                staging.write_frame(self._cluster(contract, rows), contract, folder)
+                staging.write_frame(rows, contract, folder)
 
         return self._stage(contract, write_all, notes)
 
@@ -381,10 +380,6 @@ class Lake:
             delta = DeltaTable(self.location(table))
             hours = int(keep.total_seconds() // 3600)
             return delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
-
-    @staticmethod
-    def _cluster(contract: Contract, rows: "DataFrame") -> "DataFrame":
-        return rows.sort(SUBJECT_BUCKET) if SUBJECT_BUCKET in contract.column_names else rows
 
     def _stage(
         self, contract: Contract, write: Callable[[str], None], notes: Mapping[str, str] = MappingProxyType({})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from jobs.errors import CommitConflictError, SophiluxError
-from jobs.lake import commits, pruning, staging, storage
+from jobs.lake import clustering, commits, pruning, staging, storage
 from jobs.lake.commits import TableFile
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.evolution import fill_missing
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 TARGET_BYTES: Final = 64 * 1024**2
 SMALL: Final = 0.25
 """Part of the target below which a file is small."""
-ROW_GROUP_ROWS: Final = 64 * 1024
 BUCKETS: Final = 256
 OVERLAP: Final = 1.5
 """Files that a person's rows are in on average, over which the files are not clustered any more."""
@@ -146,7 +145,7 @@ class _Source:
             return
         for first, last in cut_buckets(self._count_buckets(), pieces):
             rows = [self._read_range(file, first, last) for file in self._files]
-            yield _sort(_concat(rows))
+            yield clustering.sort_table(_concat(rows), self._contract)
 
     def _split_in_order(self, pieces: int) -> "Iterator[pa.Table]":
         limit = math.ceil(sum(file.rows for file in self._files) / pieces)
@@ -246,10 +245,6 @@ def _width(file: TableFile) -> int:
     return BUCKETS if file.buckets is None else file.buckets[1] - file.buckets[0] + 1
 
 
-def _sort(rows: "pa.Table") -> "pa.Table":
-    return rows.sort_by([(SUBJECT_BUCKET, "ascending")])
-
-
 def _concat(tables: "Sequence[pa.Table]") -> "pa.Table":
     import pyarrow as pa
 
@@ -257,7 +252,7 @@ def _concat(tables: "Sequence[pa.Table]") -> "pa.Table":
 
 
 def _write(rows: "pa.Table", contract: Contract, partition: str | None, folder: str) -> None:
-    """One file, with row groups so small that erasing a person encodes little anew."""
+    """One file, in small row groups where its rows are clustered."""
     from pyarrow import parquet as pq
 
     system, path = storage.filesystem(folder)
@@ -266,7 +261,9 @@ def _write(rows: "pa.Table", contract: Contract, partition: str | None, folder: 
         rows = rows.drop_columns([contract.partition_column])
     system.create_dir(path, recursive=True)
     target = f"{path}/part-{secrets.token_hex(4)}.parquet"
-    pq.write_table(rows, target, filesystem=system, compression=staging.COMPRESSION, row_group_size=ROW_GROUP_ROWS)
+    pq.write_table(
+        rows, target, filesystem=system, compression=staging.COMPRESSION, **clustering.choose_sizes(contract)
+    )
 
 
 def _check_count(contract: Contract, files: Sequence[TableFile], staged: Staged) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from jobs.errors import ContractError
-from jobs.lake import storage
+from jobs.lake import clustering, storage
 from jobs.lake.contracts import PUBLIC, Contract
 
 if TYPE_CHECKING:
@@ -71,8 +71,12 @@ def new_folder(location: str) -> str:
 
 
 def write_frame(frame: "DataFrame", contract: Contract, folder: str) -> None:
-    """Let the engine write the rows as Parquet, one folder per partition value, beside what is in the folder."""
-    writer = frame.write.mode("append").option("compression", COMPRESSION)
+    """Let the engine write the rows as Parquet, one folder per partition value, beside what is in the folder.
+
+    Rows of a table about people are clustered; see :mod:`jobs.lake.clustering`.
+    """
+    writer = clustering.sort_frame(frame, contract).write.mode("append").option("compression", COMPRESSION)
+    writer = clustering.limit_row_groups(writer, contract)
     if contract.partition_column:
         writer = writer.partitionBy(contract.partition_column)
     writer.parquet(folder)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import CommitConflictError
-from jobs.lake import optimizing
+from jobs.lake import clustering, optimizing
 from jobs.lake.commits import TableFile
 from jobs.lake.optimizing import cut_buckets, find_unhealthy, optimize
 
@@ -140,8 +140,8 @@ def test_one_that_always_loses_gives_up_and_leaves_no_files(scattered, monkeypat
 
 
 def test_a_loss_of_rows_would_be_seen(scattered, monkeypatch):
-    original = optimizing._sort
-    monkeypatch.setattr(optimizing, "_sort", lambda rows: original(rows).slice(1))
+    original = clustering.sort_table
+    monkeypatch.setattr(clustering, "sort_table", lambda *given: original(*given).slice(1))
     before = scattered.version(TABLE)
     with pytest.raises(Exception, match="200 rows would have become 199; nothing was changed"):
         optimize(scattered, TABLE)
