@@ -13,7 +13,7 @@ from jobs.lake.commits import TableFile
 from jobs.lake.editing import edit_rows
 from jobs.lake.erasures import BY_AD_ID, BY_COLUMNS, SEVER
 from jobs.lake.multisets import add
-from jobs.lake.rewriting import Edit, Find
+from jobs.lake.rewriting import Edit, Find, drop_found
 from jobs.lake.scanning import scan_rows
 from jobs.people.held_rows import HeldRows, Keeper
 from jobs.people.matching import RowMatch, match_rows
@@ -188,11 +188,9 @@ def _count(marks: "pa.ChunkedArray") -> int:
 
 
 def _choose_edit(lake: Lake, contract: Contract) -> Edit:
-    import pyarrow.compute as pc
-
     if contract.erasure is not None and contract.erasure.method == SEVER:
         return partial(_sever, contract=contract, digest=tombstone_digest(lake))
-    return lambda rows, found: rows.filter(pc.invert(found))
+    return drop_found
 
 
 def _sever(rows: "pa.Table", found: "pa.ChunkedArray", **options: Any) -> "pa.Table":  # noqa: ANN401

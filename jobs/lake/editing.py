@@ -41,6 +41,7 @@ class TableEdit:
         rows_found: rows that were changed or removed.
         bytes_opened: size of the opened files.
         bytes_written: size of the new ones.
+        bytes_encoded: of these, what was encoded anew; the rest was copied as it lay.
         kept: rows of the row groups written anew that are as they were.
         kept_hash: the sum of their hashes, of :mod:`jobs.lake.multisets`, before and after.
     """
@@ -52,6 +53,7 @@ class TableEdit:
     rows_found: int
     bytes_opened: int
     bytes_written: int
+    bytes_encoded: int = 0
     kept: int = 0
     kept_hash: int = 0
 
@@ -162,6 +164,7 @@ def _sum_up(
         rows_found=sum(edited.rows_found for edited in edits),
         bytes_opened=sum(file.size for file in files),
         bytes_written=sum(edited.size for edited in edits),
+        bytes_encoded=sum(edited.bytes_encoded for edited in edits),
         kept=sum(edited.kept for edited in edits),
         kept_hash=reduce(add, (edited.kept_hash for edited in edits), 0),
     )

@@ -23,7 +23,13 @@ ENCRYPTION: Final = (8, 9)
 CHUNKS, GROUP_BYTES, ROWS, GROUP_COMPRESSED = 1, 2, 3, 6
 CHUNK_META, COLUMN_INDEX = 3, 6
 PATH, CODEC, BYTES, COMPRESSED_BYTES, KEY_VALUES, ENCODING_STATS = 3, 4, 6, 7, 8, 13
-PAGE_KIND, DATA_PAGE_V2 = 1, 3
+PAGE_KIND, PAGE_ENCODING, DATA_PAGE_V2 = 1, 2, 3
+DATA_PAGES: Final = (0, DATA_PAGE_V2)
+DICTIONARY_ENCODINGS: Final = (2, 8)
+DICTIONARY_PAGE: Final = 11
+PAGE_BYTES: Final = 2
+PAGE_HEADER_BYTES: Final = 64
+DICTIONARY_BYTES: Final = 1024**2
 NANOSECOND_YEARS: Final = (1678, 2261)
 
 
@@ -59,6 +65,11 @@ class Chunk:
 class Source:
     """An open Parquet file: its bytes, its footer as a tree, and its rows.
 
+    Attributes:
+        footer: its row groups are bytes, which :meth:`read_group` reads.
+        footer_start: where it begins in the file.
+        count: row groups.
+
     Raises:
         SophiluxError: the file is none of Parquet, or has encrypted columns.
     """
@@ -67,27 +78,44 @@ class Source:
         from pyarrow import parquet as pq
 
         self.file = file
-        self.footer = _open_footer(file, name)
-        self.groups: list[Struct] = get(self.footer, ROW_GROUPS)[1]
+        self.footer, self.footer_start = _open_footer(file, name)
+        self.count = len(get(self.footer, ROW_GROUPS)[1])
+        self._groups: dict[int, Struct] = {}
         self.leaves = list_leaves(self.footer)
         self.parquet = pq.ParquetFile(file)
 
+    def read_group(self, number: int) -> Struct:
+        """The description of a row group; the same tree whenever it is asked for."""
+        if number not in self._groups:
+            self._groups[number], _ = read_struct(get(self.footer, ROW_GROUPS)[1][number])
+        return self._groups[number]
+
     def read(self, number: int) -> "pa.Table":
         """All columns of a row group; timestamps of 96 bits in microseconds where nanoseconds would not hold them."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-        from pyarrow import parquet as pq
+        return read_rows(self.parquet, self.file, number, has_int96=self.has_int96)
 
-        rows = self.parquet.read_row_group(number)
-        if not any(leaf.is_int96 for leaf in self.leaves):
-            return rows
-        coarse = pq.ParquetFile(self.file, coerce_int96_timestamp_unit="us").read_row_group(number)
-        for place, column in enumerate(coarse.columns):
-            if pa.types.is_timestamp(column.type) and len(column) > column.null_count:
-                years = pc.min_max(pc.year(column)).as_py()
-                if years["min"] < NANOSECOND_YEARS[0] or years["max"] > NANOSECOND_YEARS[1]:
-                    rows = rows.set_column(place, coarse.schema.field(place), column)
+    @property
+    def has_int96(self) -> bool:
+        """True where a column is a timestamp of 96 bits."""
+        return any(leaf.is_int96 for leaf in self.leaves)
+
+
+def read_rows(parquet: "pq.ParquetFile", file: Any, number: int, *, has_int96: bool) -> "pa.Table":  # noqa: ANN401
+    """What :meth:`Source.read` gives, of a file of which nothing else is to be known."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import parquet as pq
+
+    rows = parquet.read_row_group(number)
+    if not has_int96:
         return rows
+    coarse = pq.ParquetFile(file, coerce_int96_timestamp_unit="us").read_row_group(number)
+    for place, column in enumerate(coarse.columns):
+        if pa.types.is_timestamp(column.type) and len(column) > column.null_count:
+            years = pc.min_max(pc.year(column)).as_py()
+            if years["min"] < NANOSECOND_YEARS[0] or years["max"] > NANOSECOND_YEARS[1]:
+                rows = rows.set_column(place, coarse.schema.field(place), column)
+    return rows
 
 
 def encode_group(
@@ -111,12 +139,13 @@ def encode_group(
     rows = edit(source.read(number))
     if rows.num_rows == 0:
         return None
-    leaves, group = source.leaves, source.groups[number]
+    leaves, group = source.leaves, source.read_group(number)
     old = get(group, CHUNKS)[1]
+    limit = _find_dictionary_limit(source, old)
     chunks: dict[int, Chunk] = {}
     for tops in _split_columns(leaves):
         own = [place for place, leaf in enumerate(leaves) if leaf.top in tops]
-        data = _write(rows.select(sorted(tops)), source.parquet.metadata.row_group(number), own, leaves, old)
+        data = _write(rows.select(sorted(tops)), source.parquet.metadata.row_group(number), own, leaves, old, limit)
         fresh = _read_footer(data)
         _check_same_types([leaves[place] for place in own], list_leaves(fresh))
         encoded = get(get(fresh, ROW_GROUPS)[1][0], CHUNKS)[1]
@@ -147,18 +176,19 @@ def list_leaves(footer: Struct) -> list[Leaf]:
     return leaves
 
 
-def _open_footer(file: Any, name: str) -> Struct:  # noqa: ANN401
+def _open_footer(file: Any, name: str) -> tuple[Struct, int]:  # noqa: ANN401
     size = file.size()
     tail = file.read_at(TAIL_BYTES, size - TAIL_BYTES) if size > TAIL_BYTES else b""
     if tail[4:] != MAGIC:
         message = f"{name} is not a Parquet file, or an encrypted one; it was left as it is."
         raise SophiluxError(message)
     length = int.from_bytes(tail[:4], "little")
-    footer, _ = read_struct(file.read_at(length, size - TAIL_BYTES - length))
+    start = size - TAIL_BYTES - length
+    footer, _ = read_struct(file.read_at(length, max(start, 0)), folded={ROW_GROUPS})
     if any(number in footer for number in ENCRYPTION):
         message = f"{name} has encrypted columns; it was left as it is."
         raise SophiluxError(message)
-    return footer
+    return footer, start
 
 
 def _split_columns(leaves: Sequence[Leaf]) -> Iterator[set[int]]:
@@ -173,8 +203,26 @@ def _split_columns(leaves: Sequence[Leaf]) -> Iterator[set[int]]:
             yield set(tops)
 
 
+def _find_dictionary_limit(source: Source, chunks: Sequence[Struct]) -> int:
+    """Bytes of a dictionary over which the old writer gave it up, as far as a chunk shows where it did."""
+    limits = []
+    for meta in (get(chunk, CHUNK_META) for chunk in chunks):
+        start = get(meta, DICTIONARY_PAGE)
+        pages = get(meta, ENCODING_STATS, (0, []))[1]
+        data_pages = [get(page, PAGE_ENCODING) for page in pages if get(page, PAGE_KIND) in DATA_PAGES]
+        if start and not all(encoding in DICTIONARY_ENCODINGS for encoding in data_pages):
+            header, _ = read_struct(source.file.read_at(PAGE_HEADER_BYTES, start))
+            limits.append(get(header, PAGE_BYTES))
+    return min(limits, default=DICTIONARY_BYTES)
+
+
 def _write(
-    rows: "pa.Table", group: "pq.RowGroupMetaData", own: Sequence[int], leaves: Sequence[Leaf], old: Sequence[Struct]
+    rows: "pa.Table",
+    group: "pq.RowGroupMetaData",
+    own: Sequence[int],
+    leaves: Sequence[Leaf],
+    old: Sequence[Struct],
+    dictionary_limit: int,
 ) -> bytes:
     from pyarrow import parquet as pq
 
@@ -194,6 +242,7 @@ def _write(
         use_dictionary=_all_or_some(
             {c.path_in_schema: c.has_dictionary_page for c in columns if c.physical_type != "BOOLEAN"}
         ),
+        dictionary_pagesize_limit=dictionary_limit,
         use_compliant_nested_type=not any(".list.item" in path for path in codecs),
         write_statistics=_all_or_some({c.path_in_schema: c.is_stats_set for c in columns}),
         write_page_index=any(COLUMN_INDEX in old[place] for place in own),

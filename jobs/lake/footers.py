@@ -8,6 +8,7 @@ References:
 """
 
 import struct
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from jobs.errors import SophiluxError
@@ -18,20 +19,25 @@ TAIL_BYTES: Final = 8
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT, UUID = range(14)
 INTEGERS: Final = (I16, I32, I64)
 WIDE_LIST: Final = 15
+SHORT_STEP: Final = 16
+LAST_SEVEN_BITS: Final = 0x7F
 
 Struct = dict[int, tuple[int, Any]]
-"""Fields of a struct by number: type and value. A list is ``(element type, values)``."""
+"""Fields of a struct by number: type and value. A list is ``(element type, values)``; a struct in it may be bytes."""
 
 
-def read_struct(data: bytes) -> tuple[Struct, int]:
+def read_struct(data: bytes, *, folded: Collection[int] = ()) -> tuple[Struct, int]:
     """The struct at the start of ``data``, and the bytes it takes.
+
+    Args:
+        data: bytes that begin with the struct.
+        folded: numbers of its fields whose lists of structs stay bytes, each to be read when it is asked for.
 
     Raises:
         SophiluxError: the bytes are no struct of the compact protocol.
     """
-    reader = _Reader(data)
     try:
-        return reader.read_struct(), reader.position
+        return _read_struct(data, 0, folded)
     except (IndexError, struct.error, KeyError):
         message = "A Parquet file's description cannot be read; the file is damaged. Restore it from your backup."
         raise SophiluxError(message) from None
@@ -54,67 +60,145 @@ def put(fields: Struct, number: int, value: Any) -> None:  # noqa: ANN401
     fields[number] = (fields[number][0], value)
 
 
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.position = 0
+def skip_struct(data: bytes, at: int) -> int:
+    """Where the struct ends that begins at a place.
 
-    def read_struct(self) -> Struct:
-        fields: Struct = {}
-        number = 0
-        while (head := self._byte()) != STOP:
-            kind, step = head & 0x0F, head >> 4
-            number = number + step if step else _unzigzag(self._varint())
-            fields[number] = (kind, self._value(kind))
-        return fields
-
-    def _value(self, kind: int) -> Any:  # noqa: ANN401
-        return kind == TRUE if kind in (TRUE, FALSE) else self._element(kind)
-
-    def _element(self, kind: int) -> Any:  # noqa: ANN401
-        if kind in INTEGERS:
-            return _unzigzag(self._varint())
-        if kind == STRUCT:
-            return self.read_struct()
-        if kind == BINARY:
-            return self._bytes(self._varint())
-        if kind in (LIST, SET):
-            return self._list()
-        return {TRUE: self._byte, FALSE: self._byte, BYTE: self._byte, DOUBLE: self._double, MAP: self._map}[kind]()
-
-    def _list(self) -> tuple[int, list[Any]]:
-        head = self._byte()
-        kind, size = head & 0x0F, head >> 4
-        size = self._varint() if size == WIDE_LIST else size
-        return kind, [self._element(kind) for _ in range(size)]
-
-    def _map(self) -> tuple[int, list[tuple[Any, Any]]]:
-        size = self._varint()
-        kinds = self._byte() if size else 0
-        return kinds, [(self._element(kinds >> 4), self._element(kinds & 0x0F)) for _ in range(size)]
-
-    def _double(self) -> float:
-        return float(struct.unpack("<d", self._bytes(8))[0])
-
-    def _bytes(self, size: int) -> bytes:
-        start, self.position = self.position, self.position + size
-        if self.position > len(self._data):
-            raise IndexError
-        return self._data[start : self.position]
-
-    def _byte(self) -> int:
-        self.position += 1
-        return self._data[self.position - 1]
-
-    def _varint(self) -> int:
-        number = shift = 0
-        while (byte := self._byte()) & 0x80:
-            number |= (byte & 0x7F) << shift
-            shift += 7
-        return number | byte << shift
+    A row group is described in some thousand numbers, of which those that are copied need none.
+    """
+    while head := data[at]:
+        at += 1
+        if head < SHORT_STEP:
+            at = _skip_varint(data, at)
+        kind = head & 0x0F
+        at = at if kind in (TRUE, FALSE) else _skip_element(data, at, kind)
+    return at + 1
 
 
-def _write_struct(out: bytearray, fields: Struct) -> None:
+def _skip_element(data: bytes, at: int, kind: int) -> int:
+    if kind in INTEGERS:
+        return _skip_varint(data, at)
+    if kind == BINARY and data[at] <= LAST_SEVEN_BITS:
+        return at + 1 + data[at]
+    if kind == STRUCT:
+        return skip_struct(data, at)
+    if kind not in (LIST, SET):
+        return _READERS[kind](data, at)[1]
+    kind, size, at = _read_list_head(data, at)
+    for _ in range(size):
+        at = _skip_element(data, at, kind)
+    return at
+
+
+def _skip_varint(data: bytes, at: int) -> int:
+    while data[at] > LAST_SEVEN_BITS:
+        at += 1
+    return at + 1
+
+
+def _read_struct(data: bytes, at: int, folded: Collection[int] = ()) -> tuple[Struct, int]:
+    fields: Struct = {}
+    number = 0
+    while head := data[at]:
+        at += 1
+        kind, step = head & 0x0F, head >> 4
+        if not step:
+            number, at = _read_integer(data, at)
+        number += step
+        if kind in (TRUE, FALSE):
+            fields[number] = (kind, kind == TRUE)
+        else:
+            value, at = (_fold if number in folded and kind == LIST else _READERS[kind])(data, at)
+            fields[number] = (kind, value)
+    return fields, at + 1
+
+
+def _fold(data: bytes, at: int) -> tuple[tuple[int, list[Any]], int]:
+    """A list of structs, of which only the ends are looked for."""
+    kind, size, start = _read_list_head(data, at)
+    if kind != STRUCT:
+        return _read_list(data, at)
+    structs = []
+    for _ in range(size):
+        end = skip_struct(data, start)
+        structs.append(data[start:end])
+        start = end
+    return (kind, structs), start
+
+
+def _read_list(data: bytes, at: int) -> tuple[tuple[int, list[Any]], int]:
+    kind, size, at = _read_list_head(data, at)
+    read, values = _READERS[kind], []
+    for _ in range(size):
+        value, at = read(data, at)
+        values.append(value)
+    return (kind, values), at
+
+
+def _read_list_head(data: bytes, at: int) -> tuple[int, int, int]:
+    kind, size, at = data[at] & 0x0F, data[at] >> 4, at + 1
+    if size == WIDE_LIST:
+        size, at = _read_varint(data, at)
+    return kind, size, at
+
+
+def _read_map(data: bytes, at: int) -> tuple[tuple[int, list[tuple[Any, Any]]], int]:
+    size, at = _read_varint(data, at)
+    if not size:
+        return (0, []), at
+    kinds, at, entries = data[at], at + 1, []
+    for _ in range(size):
+        key, at = _READERS[kinds >> 4](data, at)
+        value, at = _READERS[kinds & 0x0F](data, at)
+        entries.append((key, value))
+    return (kinds, entries), at
+
+
+def _read_binary(data: bytes, at: int) -> tuple[bytes, int]:
+    size, at = _read_varint(data, at)
+    if at + size > len(data):
+        raise IndexError
+    return data[at : at + size], at + size
+
+
+def _read_double(data: bytes, at: int) -> tuple[float, int]:
+    return float(struct.unpack_from("<d", data, at)[0]), at + 8
+
+
+def _read_byte(data: bytes, at: int) -> tuple[int, int]:
+    return data[at], at + 1
+
+
+def _read_integer(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _read_varint(data, at)
+    return number >> 1 ^ -(number & 1), at
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    byte, at = data[at], at + 1
+    number, shift = byte & LAST_SEVEN_BITS, 7
+    while byte > LAST_SEVEN_BITS:
+        byte, at = data[at], at + 1
+        number |= (byte & LAST_SEVEN_BITS) << shift
+        shift += 7
+    return number, at
+
+
+_READERS: Final[dict[int, Callable[[bytes, int], tuple[Any, int]]]] = {
+    **dict.fromkeys(INTEGERS, _read_integer),
+    **dict.fromkeys((TRUE, FALSE, BYTE), _read_byte),
+    **dict.fromkeys((LIST, SET), _read_list),
+    DOUBLE: _read_double,
+    BINARY: _read_binary,
+    MAP: _read_map,
+    STRUCT: _read_struct,
+}
+"""What reads a value of each type; gives it and where it ends."""
+
+
+def _write_struct(out: bytearray, fields: Struct | bytes) -> None:
+    if isinstance(fields, bytes):
+        out += fields
+        return
     before = 0
     for number, (kind, value) in fields.items():
         written = kind if kind not in (TRUE, FALSE) else TRUE if value else FALSE
@@ -176,7 +260,3 @@ def _write_varint(out: bytearray, number: int) -> None:
 
 def _zigzag(number: int) -> int:
     return number << 1 if number >= 0 else (-number << 1) - 1
-
-
-def _unzigzag(number: int) -> int:
-    return number >> 1 ^ -(number & 1)

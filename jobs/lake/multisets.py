@@ -5,7 +5,7 @@ rows adds or subtracts theirs. It guards against mistakes, not against somebody 
 nothing about any row.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 NULL: Final = np.uint64(0xD6E8FEB86659FD93)
 SIXTY_FOUR_BITS: Final = 2**64
 BLOCK_BYTES: Final = 1 << 18
+SAMPLE: Final = 1024
 SPREAD: Final = np.random.Generator(np.random.PCG64(0)).integers(0, 2**64, 256, np.uint64)
 """A number for each byte, so that texts of few letters are spread."""
 
@@ -38,21 +39,29 @@ def hash_rows(rows: "pa.Table") -> Hashes:
     hashes = np.zeros(rows.num_rows, np.uint64)
     with np.errstate(over="ignore"):
         for column in rows.columns:
-            hashes = mix(hashes * FIRST + STEP + _hash_column(column.combine_chunks()))
-    return hashes
+            hashes *= FIRST
+            hashes += _hash_column(column)
+    return mix(hashes)
 
 
 def mix(numbers: Hashes) -> Hashes:
     """The finaliser of SplitMix64: every bit of the result depends on every bit."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * FIRST
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * SECOND
-    return numbers ^ (numbers >> np.uint64(31))
+    mixed = numbers ^ (numbers >> np.uint64(30))
+    mixed *= FIRST
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= SECOND
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
-def _hash_column(column: Any) -> Hashes:  # noqa: ANN401
-    import pyarrow as pa
+def _hash_column(column: "pa.ChunkedArray") -> Hashes:
+    hashed = [_hash_chunk(chunk) for chunk in column.chunks]
+    return hashed[0] if len(hashed) == 1 else np.concatenate([np.zeros(0, np.uint64), *hashed])
 
-    column = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+
+def _hash_chunk(column: "pa.Array") -> Hashes:
+    if column.null_count == len(column):
+        return np.full(len(column), NULL)
     hashes = _hash_values(column)
     if column.null_count:
         hashes = np.where(np.asarray(column.is_null()), NULL, hashes)
@@ -66,7 +75,7 @@ def _hash_values(column: "pa.Array") -> Hashes:
         return _hash_values(column.storage)
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _hash_values(column.dictionary_decode())
+        return _hash_coded(column)
     if pa.types.is_boolean(kind):
         return mix(np.asarray(column.cast(pa.uint8()).fill_null(0), np.uint64))
     if pa.types.is_primitive(kind):
@@ -74,6 +83,12 @@ def _hash_values(column: "pa.Array") -> Hashes:
     if pa.types.is_decimal(kind):
         return _hash_parts(column)
     return _hash_texts(column)
+
+
+def _hash_coded(column: "pa.DictionaryArray") -> Hashes:
+    """Each value of the dictionary once; null in it is null."""
+    values = np.append(_hash_chunk(column.dictionary), NULL)
+    return values.take(np.asarray(column.indices.fill_null(len(values) - 1)))
 
 
 def _read_words(column: "pa.Array") -> Hashes:
@@ -104,7 +119,15 @@ def _hash_texts(column: "pa.Array") -> Hashes:
         written = [repr(value).encode() for value in column.to_pylist()]
         return _hash_texts(pa.array(written, pa.large_binary()))
     column = column.fill_null(b"" if "binary" in str(kind) else "") if column.null_count else column
-    return _hash_bytes(column.cast(pa.large_binary()))
+    return _hash_repeated(column.cast(pa.large_binary()))
+
+
+def _hash_repeated(column: "pa.Array") -> Hashes:
+    """Texts, each of those that come often once."""
+    if len(column) > SAMPLE and len(column[:SAMPLE].unique()) < SAMPLE / 2:
+        coded = column.dictionary_encode()
+        return _hash_bytes(coded.dictionary).take(np.asarray(coded.indices))
+    return _hash_bytes(column)
 
 
 def _hash_bytes(column: "pa.Array") -> Hashes:

@@ -4,7 +4,7 @@
 how many of those a file holds, so with ``None`` every file is opened and its row groups tell.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from jobs.lake import commits
@@ -31,18 +31,20 @@ def look_by_bucket(buckets: Buckets) -> MayHold:
     wanted = sorted(bucket for bucket in buckets if bucket is not None)
 
     def may_hold_rows(group: "pq.RowGroupMetaData") -> bool:
-        for chunk in _chunks(group):
-            if chunk.path_in_schema != SUBJECT_BUCKET or not chunk.is_stats_set:
-                continue
-            bounds = chunk.statistics
-            if None in buckets and (not bounds.has_null_count or bounds.null_count):
-                return True
-            if bounds.has_min_max:
-                return any(bounds.min <= bucket <= bounds.max for bucket in wanted)
-        return True
+        chunk = _find_chunk(group)
+        if chunk is None or not chunk.is_stats_set:
+            return True
+        bounds = chunk.statistics
+        if None in buckets and (not bounds.has_null_count or bounds.null_count):
+            return True
+        if not bounds.has_min_max:
+            return True
+        lowest, highest = bounds.min, bounds.max
+        return any(lowest <= bucket <= highest for bucket in wanted)
 
     return may_hold_rows
 
 
-def _chunks(group: "pq.RowGroupMetaData") -> "Iterator[pq.ColumnChunkMetaData]":
-    return (group.column(place) for place in range(group.num_columns))
+def _find_chunk(group: "pq.RowGroupMetaData") -> "pq.ColumnChunkMetaData | None":
+    chunks = (group.column(place) for place in range(group.num_columns))
+    return next((chunk for chunk in chunks if chunk.path_in_schema == SUBJECT_BUCKET), None)

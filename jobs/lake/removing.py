@@ -15,7 +15,7 @@ from jobs.lake import commits, staging, storage
 from jobs.lake.editing import WORKERS, name_target
 from jobs.lake.lake import Lake
 from jobs.lake.looking import fill_columns
-from jobs.lake.rewriting import Edited, Find, edit_file
+from jobs.lake.rewriting import Edited, Find, drop_found, edit_file
 from jobs.lake.staging import Staged
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def remove_rows(
         number, path = numbered
         source, target = storage.join(location, path), storage.join(folder, name_target(files[path], number))
         names = list(columns)
-        return edit_file(source, target, columns=names, find=_filled(lake, table, names, find), edit=_drop)
+        return edit_file(source, target, columns=names, find=_filled(lake, table, names, find), edit=drop_found)
 
     with storage.table_lock(lake.home, table, exclusive=False):
         try:
@@ -92,9 +92,3 @@ def _filled(lake: Lake, table: str, columns: Collection[str], find: Find | None)
         return find(fill_columns(lake, table, rows, columns))
 
     return look
-
-
-def _drop(rows: "pa.Table", found: "pa.ChunkedArray") -> "pa.Table":
-    import pyarrow.compute as pc
-
-    return rows.filter(pc.invert(found))

@@ -21,6 +21,7 @@ from jobs.lake import columns as C
 from jobs.lake.editing import edit_rows
 from jobs.lake.history import forget_versions
 from jobs.lake.pending import removing_rows
+from jobs.lake.rewriting import drop_found
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.subject_ids import bucket_of
 
@@ -100,9 +101,7 @@ def drop_payloads(lake: Lake, request_ids: Collection[str]) -> None:
         return pc.is_in(rows[C.REQUEST_ID], value_set=wanted)
 
     with removing_rows(lake.home, PAYLOADS):
-        edit_rows(
-            lake, PAYLOADS, columns=[C.REQUEST_ID], find=find, edit=lambda rows, found: rows.filter(pc.invert(found))
-        )
+        edit_rows(lake, PAYLOADS, columns=[C.REQUEST_ID], find=find, edit=drop_found)
         forget_versions(lake, PAYLOADS)
 
 

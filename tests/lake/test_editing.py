@@ -10,6 +10,7 @@ import pytest
 from jobs.errors import CommitConflictError
 from jobs.lake import editing
 from jobs.lake.editing import edit_rows
+from jobs.lake.rewriting import drop_found
 
 TABLE = "lake.sessions"
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(3)]
@@ -44,7 +45,7 @@ def drop(lake, subjects, **options):
         TABLE,
         columns=["subject_id"],
         find=lambda rows: pc.is_in(rows["subject_id"], wanted),
-        edit=lambda rows, found: rows.filter(pc.invert(found)),
+        edit=drop_found,
         **options,
     )
 

@@ -15,7 +15,7 @@ from pyarrow import parquet as pq
 
 from jobs.errors import SophiluxError
 from jobs.lake.footers import get, read_struct, write_struct
-from jobs.lake.rewriting import edit_file
+from jobs.lake.rewriting import drop_found, edit_file
 
 GROUP_ROWS = 100
 
@@ -58,7 +58,7 @@ def drop(source, target, subjects, **options):
         str(target),
         columns=["who"],
         find=lambda rows: pc.is_in(rows["who"], wanted),
-        edit=lambda rows, found: rows.filter(pc.invert(found)),
+        edit=drop_found,
         **options,
     )
 
@@ -142,6 +142,52 @@ def test_other_readers_agree(tmp_path):
     survivors = duckdb.sql(f"from '{source}' where who not in ('s07', 's49')").fetchall()
     assert duckdb.sql(f"from '{target}'").fetchall() == survivors
     assert duckdb.sql(f"select count(*) from '{target}' where who = 's30'").fetchall()[0][0] > 0
+
+
+def find_starts(path):
+    metadata = pq.read_metadata(path)
+    first = [metadata.row_group(number).column(0) for number in range(metadata.num_row_groups)]
+    return [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in first]
+
+
+@pytest.mark.parametrize("options", [{}, {"write_page_index": True}, {"bloom_filter_options": {"who": {"ndv": 50}}}])
+def test_what_took_less_place_leaves_zeros_and_nobody(tmp_path, options):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    plain = {"compression": "none", "use_dictionary": False, "row_group_size": 50}
+    write_or_skip(source, sample(), plain | options)
+    drop(source, target, {"s07"})
+    assert find_starts(target) == find_starts(source)
+    assert source.read_bytes().count(b"s07") > target.read_bytes().count(b"s07") == 0
+    assert source.read_bytes().count(b"s30") == target.read_bytes().count(b"s30") > 0
+    assert target.stat().st_size < 1.1 * source.stat().st_size
+
+
+def test_what_takes_more_place_comes_last(tmp_path):
+    """Rows that were packed harder than they are now: their group's place is left, and their order stays."""
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    rows = sample(4_000)
+    write(source, rows, use_dictionary=False, compression_level=19, row_group_size=200)
+
+    def find(group):
+        return pc.equal(group["wide"], 1234)
+
+    edited = edit_file(str(source), str(target), columns=["wide"], find=find, edit=drop_found)
+    assert (edited.rows_found, edited.groups_encoded) == (1, 1)
+    before, after = find_starts(source), find_starts(target)
+    assert [number for number, pair in enumerate(zip(before, after, strict=True)) if len(set(pair)) == 2] == [6]
+    assert after[6] > max(before)
+    survivors = rows.filter(pc.not_equal(rows["wide"], 1234))
+    assert pq.read_table(target).equals(survivors)
+    assert duckdb.sql(f"from '{target}'").fetchall() == duckdb.sql(f"from '{source}' where wide <> 1234").fetchall()
+    assert target.read_bytes()[before[6] : before[7]] == bytes(before[7] - before[6])
+
+
+def test_a_file_that_loses_much_becomes_smaller(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(10_000), use_dictionary=False, row_group_size=2_000)
+    edited = drop(source, target, {f"s{n:02}" for n in range(1, 50, 2)})
+    assert edited.size < 0.8 * source.stat().st_size
+    assert bytes(64) not in target.read_bytes()
 
 
 def test_a_file_of_duckdb_keeps_its_types(tmp_path):
