@@ -46,10 +46,11 @@ def judge_subjects(lake: Lake, plan: Plan) -> Iterator[Scratch]:
             minimum_segment=plan.partner.minimum_segment,
         )
         named = identities.identify(lake, judged, plan.identifiers)
+        placed = audiences.place_in_segments(named, segments)
         if plan.identifiers.profile:
-            known = scratches.enter_context(lake.scratch(named)).frame
-            named = leave_out_small_segments(known, segments, minimum=plan.partner.minimum_segment)
-        yield scratches.enter_context(lake.scratch(audiences.place_in_segments(named, segments)))
+            known = scratches.enter_context(lake.scratch(placed)).frame
+            placed = leave_out_small_segments(known, minimum=plan.partner.minimum_segment)
+        yield scratches.enter_context(lake.scratch(placed))
 
 
 def count_excluded(judged: "DataFrame", plan: Plan) -> dict[str, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
@@ -122,16 +123,32 @@ def keep_eligible(judged: "DataFrame") -> "DataFrame":
     return judged.where(F.col(C.REASON).isNull()).drop(C.REASON)
 
 
-def leave_out_small_segments(judged: "DataFrame", segments: "DataFrame", *, minimum: int) -> "DataFrame":
-    """Judged subjects, of which further ones were left out since, with segments that became too small left out too.
+def leave_out_small_segments(placed: "DataFrame", *, minimum: int) -> "DataFrame":
+    """Judged subjects with segments left out that have too few people among those whom identifiers can tell apart.
 
     Args:
-        judged: rows of :func:`add_exclusion`.
-        segments: as given to it.
-        minimum: people a country's segment must have.
+        placed: subjects with ``person_id``, ``circle_id``, ``country``, ``segment``, ``ad_id`` and ``reason``. Several
+            may have one identifier; it is told with the country and segment of the first of them by ``subject_id``.
+        minimum: people a country's segment must have, those of one identifier counted once.
+
+    Returns:
+        The same rows and columns; those of one identifier are out together, and have the same country and segment.
     """
-    known = judged.withColumn("_human", F.coalesce(C.CIRCLE_ID, C.PERSON_ID))
-    return _add_small_segments(known, segments, minimum).select(*judged.columns)
+    first = Window.partitionBy(C.AD_ID).orderBy(C.SUBJECT_ID)
+    human = F.coalesce(C.CIRCLE_ID, C.PERSON_ID)
+    alike = placed.where(F.col(C.REASON).isNull()).withColumns(
+        {
+            "_human": F.first(human).over(first),
+            C.COUNTRY: F.first(C.COUNTRY).over(first),
+            C.SEGMENT: F.first(C.SEGMENT).over(first),
+        }
+    )
+    cell = (C.COUNTRY, C.SEGMENT)
+    counted = alike.select(*cell, "_human").distinct().groupBy(*cell).agg(F.count(F.lit(1)).alias("_size"))
+    too_small = F.when(F.col("_size") < minimum, F.lit(SMALL_SEGMENT))
+    weighed = alike.join(counted, list(cell), how="inner").withColumn(C.REASON, too_small)
+    out = placed.where(F.col(C.REASON).isNotNull())
+    return out.unionByName(weighed.select(*placed.columns))
 
 
 def _find_erasures(requests: "DataFrame", known: "DataFrame") -> "DataFrame":

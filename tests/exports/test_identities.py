@@ -112,6 +112,31 @@ def test_segments_that_lack_people_once_addresses_are_missing_are_left_out(shop,
     assert (manifest["excluded"]["no_address"], manifest["excluded"]["small_segment"]) == (1, 1)
 
 
+def test_people_of_one_identifier_are_one_in_a_segment(shop, ring):
+    """The partner's profile takes the twins' addresses for one, so that a segment of two would be told of one."""
+    two = replace(SHARED, minimum_segment=2)
+    twins = {"twin": {}, "other-twin": {}}
+    spelled = [{"subject_id": name, "email": ADDRESSES["adult"].upper()} for name in twins]
+    fill_subjects(shop, twins)
+    fill_identities(shop, *spelled)
+    manifest = export(shop, two)
+    assert (manifest["counts"]["additions"], manifest["excluded"]["small_segment"]) == (0, 2)
+    fill_subjects(shop, {**twins, "closed": {}})
+    fill_identities(shop, *spelled)
+    assert export(shop, two)["counts"]["additions"] == 2
+
+
+def test_people_of_one_identifier_do_not_fill_the_segment_they_are_not_told_in(shop, ring):
+    """The identifier is told in France, so that the one in Germany is alone there."""
+    two = replace(SHARED, minimum_segment=2)
+    fill_subjects(shop, {"closed": {}, "opted": {"country": "FR"}, "a-twin": {"country": "FR"}, "b-twin": {}})
+    fill_identities(shop, *({"subject_id": name, "email": "twins@shop.example"} for name in ("a-twin", "b-twin")))
+    manifest = export(shop, two)
+    assert {row["country"] for row in read(shop, "additions", two)} == {"FR"}
+    assert manifest["counts"]["additions"] == 2
+    assert manifest["excluded"]["small_segment"] == 1
+
+
 def test_an_empty_vault_leaves_everybody_out_and_nothing_half_written(shop, ring):
     manifest = export(shop, SHARED, DAY)
     assert (manifest["counts"]["additions"], manifest["excluded"]["no_address"]) == (0, 4)
