@@ -2,7 +2,7 @@
 
 As soon as a day's subjects, clicks and orders are in: a package per partner, with what changed since the last one it
 acknowledged. It does not wait for the marts, so that an opt-out reaches the partners also on a day on which a mart
-fails.
+fails; nor for ever for the day: at noon `export_overdue` makes the packages that are not there yet.
 
 | | |
 |---|---|
@@ -10,9 +10,9 @@ fails.
 | reads | the partners file (`SOPHILUX_PARTNERS_FILE`); the vault only for partners whose identifiers are made from addresses |
 | writes | packages, at home and where the partner wants them; `ledger.exports`, `ledger.audience_changes` |
 
-**Run again** a day: clear its run, or
-`airflow dags trigger export_audiences --conf '{"day": "2024-01-31"}'`; one partner only: clear its mapped task. Until
-the partner acknowledges the package (`sophilux acknowledge`), a second run replaces it by the same.
+**Run again** a day: `airflow dags trigger export_audiences --conf '{"day": "2024-01-31"}'`; one partner only: clear its
+mapped task. Until the partner acknowledges the package (`sophilux acknowledge`), a second run replaces it by the same. A
+run that nobody asked for leaves out partners who were sent that day or a later one, for they may have applied it.
 
 **Backfill**: packages are for the present and go forward only; there is nothing to gain from the past.
 
@@ -24,7 +24,7 @@ place and its credentials, then clear the task.
 
 from airflow.sdk import DAG, task
 
-from jobs.orchestration import HOUSE_RULES, part_task, when_written
+from jobs.orchestration import HOUSE_RULES, current_day, is_day_asked_for, part_task, when_written
 
 with DAG(
     "export_audiences",
@@ -44,11 +44,16 @@ with DAG(
 
     @task
     def list_partners() -> list[str]:
-        """Names of the partners who get a package."""
+        """Names of the partners who get a package; without a day asked for, of those who have none of it yet."""
+        from jobs.exports.overdue import has_package
         from jobs.exports.partners import find_recipients
+        from jobs.lake import Lake
         from jobs.settings import load_settings
 
-        return [partner.name for partner in find_recipients(load_settings().partners)]
+        settings, day = load_settings(), current_day()
+        lake, is_asked_for = Lake.open(settings), is_day_asked_for()
+        names = [partner.name for partner in find_recipients(settings.partners)]
+        return [name for name in names if is_asked_for or not has_package(lake, name, day)]
 
     exports_packages = part_task("exports.packages")
     exports_packages.expand(part=list_partners())

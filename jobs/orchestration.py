@@ -188,6 +188,11 @@ def current_day() -> date:
     return check_past(day, run.run_after)
 
 
+def is_day_asked_for() -> bool:
+    """Whether somebody started the running task's run for a day of their choice."""
+    return bool(get_current_context()["params"].get("day"))
+
+
 def check_past(day: date, run_after: datetime) -> date:
     """The day, unless the run is due before it.
 

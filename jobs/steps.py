@@ -33,6 +33,17 @@ PULLED_PURCHASES = tuple(
 CHARTED = tuple(
     f"lake.{t}" for t in ("order_lines", "orders", "returns", "products", "subjects", "sessions", "exchange_rates")
 )
+EXPORTED = (
+    "lake.subjects",
+    "lake.clicks",
+    "lake.products",
+    "lake.orders",
+    "lake.order_lines",
+    "lake.exchange_rates",
+    "ledger.choices",
+    "ledger.requests",
+    "vault.identities",
+)
 
 FLOWS: tuple[Flow, ...] = (
     Flow(
@@ -170,17 +181,19 @@ FLOWS: tuple[Flow, ...] = (
             Step(
                 "exports.packages",
                 "Packages of all partners",
-                (
-                    "lake.subjects",
-                    "lake.clicks",
-                    "lake.products",
-                    "lake.orders",
-                    "lake.order_lines",
-                    "lake.exchange_rates",
-                    "ledger.choices",
-                    "ledger.requests",
-                    "vault.identities",
-                ),
+                EXPORTED,
+                ("ledger.exports", "ledger.audience_changes"),
+            ),
+        ),
+    ),
+    Flow(
+        "export_overdue",
+        "Packages for partners whom a day's clicks or purchases keep waiting",
+        (
+            Step(
+                "exports.overdue",
+                "Packages of partners who have none of the day yet",
+                EXPORTED,
                 ("ledger.exports", "ledger.audience_changes"),
             ),
         ),

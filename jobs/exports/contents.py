@@ -33,7 +33,8 @@ def judge_subjects(lake: Lake, plan: Plan) -> Iterator[Scratch]:
     What several later steps read is computed once: the segments, and identifiers that are made from addresses.
     """
     subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
-    found = audiences.find_segments(lake.read("lake.clicks"), lake.read("lake.products"), subjects, day=plan.day)
+    clicks = read_clicks(lake, plan)
+    found = audiences.find_segments(clicks, lake.read("lake.products"), subjects, day=plan.day)
     with ExitStack() as scratches:
         segments = scratches.enter_context(lake.scratch(found)).frame
         judged = subjects.transform(
@@ -51,6 +52,12 @@ def judge_subjects(lake: Lake, plan: Plan) -> Iterator[Scratch]:
             known = scratches.enter_context(lake.scratch(placed)).frame
             placed = leave_out_small_segments(known, minimum=plan.partner.minimum_segment)
         yield scratches.enter_context(lake.scratch(placed))
+
+
+def read_clicks(lake: Lake, plan: Plan) -> "DataFrame":
+    """Clicks of the days that are known whole; half a day would move people between segments."""
+    until = plan.heading.clicks_until
+    return lake.read("lake.clicks").where(F.lit(False) if until is None else F.col(C.DAY) <= F.lit(until))
 
 
 def count_excluded(judged: "DataFrame", plan: Plan) -> dict[str, int]:
@@ -80,7 +87,7 @@ def write_files(
         changes: of :func:`find_changes`.
         draft: folder for the files.
     """
-    installs = app_installs.find_installs(lake.read("lake.clicks"), lake.read("lake.subjects"), day=plan.day)
+    installs = app_installs.find_installs(read_clicks(lake, plan), lake.read("lake.subjects"), day=plan.day)
     lines, orders, products = (lake.read(f"lake.{name}") for name in ("order_lines", "orders", "products"))
     rates, reporting = read_rates(lake), lake.settings.currency
     valued = convert_prices(lines, orders, rates, reporting=reporting)

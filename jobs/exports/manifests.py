@@ -55,6 +55,7 @@ class Heading:
         follows: day and digest of the acknowledged package that this one builds on.
         policy_version: the privacy policy that consent was given under.
         conversions: days of the purchases it tells; none where no week was over.
+        clicks_until: last day whose clicks are in its segments and apps; none where no day's are.
     """
 
     partner: Partner
@@ -63,6 +64,7 @@ class Heading:
     identifiers: Identifiers
     policy_version: str
     conversions: Days | None = None
+    clicks_until: date | None = None
 
 
 def describe_package(
@@ -72,7 +74,10 @@ def describe_package(
     partner, (first, last) = heading.partner, heading.period
     kinds = (LIST,) if partner.kind == PAIR else KINDS
     days = heading.conversions
-    told = {} if partner.kind == PAIR else {"conversions": days and {"first": str(days.first), "last": str(days.last)}}
+    told = {
+        "conversions": days and {"first": str(days.first), "last": str(days.last)},
+        "clicks_until": heading.clicks_until and str(heading.clicks_until),
+    }
     follows = heading.follows and {"day": str(heading.follows[0]), "manifest_sha256": heading.follows[1]}
     return {
         "format_version": FORMAT_VERSION,
@@ -81,7 +86,7 @@ def describe_package(
         "day": str(last),
         "period": {"first": str(first), "last": str(last)},
         "follows": follows,
-        **told,
+        **({} if partner.kind == PAIR else told),
         "identifiers": heading.identifiers.describe(),
         "policy_version": heading.policy_version,
         "format": partner.format,

@@ -5,7 +5,7 @@ be exported again, which replaces the package by one of the same content, and a 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from jobs.exports.manifests import (
     sign_manifest,
     write_manifest,
 )
-from jobs.exports.partners import Partner, find_partner, find_recipients, load_partners_file
+from jobs.exports.partners import Partner, find_partner, find_recipients, load_eligibility
 from jobs.exports.plans import Plan, make_plan
 from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
@@ -77,12 +77,21 @@ def run(lake: Lake, days: Days, *, part: str | None = None) -> StepReport:
     Raises:
         SophiluxError: some could not be exported; the others were.
     """
-    declared = load_partners_file(lake.settings.partners)
-    chosen = find_recipients(lake.settings.partners) if part is None else [find_partner(lake.settings.partners, part)]
+    file = lake.settings.partners
+    chosen = find_recipients(file) if part is None else [find_partner(file, part)]
+    return export_all(lake, chosen, days.last, rules=load_eligibility(file))
+
+
+def export_all(lake: Lake, partners: Iterable[Partner], day: date, *, rules: ExportRules) -> StepReport:
+    """Export a day's packages of several partners.
+
+    Raises:
+        SophiluxError: some could not be exported; the others were.
+    """
     rows, failed, warnings = 0, [], []
-    for partner in chosen:
+    for partner in partners:
         try:
-            manifest = export_partner(lake, partner, days.last, rules=declared.eligibility)
+            manifest = export_partner(lake, partner, day, rules=rules)
         except SophiluxError as error:
             failed.append(error)
             continue

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from jobs.exports import audiences, conversions, register
+from jobs.exports import audiences, conversions, freshness, register
 from jobs.exports.identities import Identifiers, choose_identifiers
 from jobs.exports.manifests import Heading
 from jobs.exports.members import Books, choose_books, name_package
@@ -82,10 +82,13 @@ def make_plan(lake: Lake, partner: Partner, day: date, rules: ExportRules) -> Pl
     first = last[C.DAY] + timedelta(days=1) if last else day - timedelta(days=audiences.INTEREST_DAYS - 1)
     follows = (last[C.DAY], last[C.MANIFEST_SHA256]) if last else None
     start = find_untold(last, first)
-    weeks = conversions.find_weeks(start, day, read_epoch(identifiers.epoch) if identifiers.epoch else None)
+    epoch = read_epoch(identifiers.epoch) if identifiers.epoch else None
+    bought = freshness.find_whole_day(lake, freshness.PURCHASES, day)
+    weeks = bought and conversions.find_weeks(start, bought, epoch)
+    viewed = freshness.find_whole_day(lake, freshness.CLICKS, day)
     policy = str(rules.policy_valid_from or NO_POLICY)
     return Plan(
-        Heading(partner, (first, day), follows, identifiers, policy, weeks),
+        Heading(partner, (first, day), follows, identifiers, policy, weeks or None, viewed),
         rules,
         order_key(ring, partner.name, identifiers.epoch),
         open_signer(ring),

@@ -12,6 +12,8 @@ from tests.dags.conftest import DAGS, PROJECT, airflow_environment
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")
 MERGED_BY_TWO = {
+    "ledger.exports",
+    "ledger.audience_changes",
     "vault.addresses",
     "vault.linked_purchases",
     "ledger.requests",

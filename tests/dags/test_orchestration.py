@@ -47,6 +47,16 @@ def test_a_scheduled_run_is_for_the_day_before(airflow_home):
     assert (run.partition_key, run.run_after) == ("2024-01-31", datetime(2024, 2, 1, 2, tzinfo=UTC))
 
 
+def test_late_packages_are_due_by_the_clock_and_wait_for_no_table(dags):
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import TimeRestriction
+
+    timetable = dags["export_overdue"].timetable
+    restriction = TimeRestriction(earliest=datetime(2024, 2, 1, tzinfo=UTC), latest=None, catchup=True)
+    run = coerce_to_core_timetable(timetable).next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+    assert (run.partition_key, run.run_after) == ("2024-01-31", datetime(2024, 2, 1, 12, tzinfo=UTC))
+
+
 def test_a_backfill_leaves_out_its_last_date():
     runs = _scheduler_side("0 2 * * *").iter_partition_dagrun_infos(
         earliest=datetime(2024, 1, 30, tzinfo=UTC), latest=datetime(2024, 2, 2, tzinfo=UTC)

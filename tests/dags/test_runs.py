@@ -60,6 +60,28 @@ def test_a_run_for_a_day_to_come_fails_and_runs_nothing(load_dag, ran):
     assert ran == []
 
 
+def test_exports_leave_out_who_has_the_package_unless_a_person_asks(load_dag, tmp_path, monkeypatch):
+    """Who was sent the day at noon may have applied it: the clicks that came later wait for the next package."""
+    monkeypatch.setenv("SOPHILUX_HOME", str(tmp_path / "lake"))
+    settings = load_settings()
+    settings.partners.parent.mkdir(parents=True)
+    settings.partners.write_text("partners:\n- {name: one, countries: [all]}\n- {name: two, countries: [all]}\n")
+    exported = []
+
+    def export(name, part, days, settings):
+        exported.append((part, days))
+        return StepReport(rows_out=0)
+
+    monkeypatch.setattr("jobs.runner.run_part", export)
+    monkeypatch.setattr("jobs.exports.overdue.has_package", lambda _, name, day: name == "one" and day == DAY)
+    moment = datetime.combine(DAY, datetime.min.time(), UTC)
+    assert load_dag("export_audiences").test(logical_date=moment).state == "success"
+    assert exported == [("two", Days.single(DAY))]
+    exported.clear()
+    assert load_dag("export_audiences").test(run_conf={"day": str(DAY)}).state == "success"
+    assert sorted(exported) == [("one", Days.single(DAY)), ("two", Days.single(DAY))]
+
+
 def test_rotate_keys_destroys_what_is_past_its_last_day_and_records_it(load_dag, tmp_path, monkeypatch):
     monkeypatch.setenv("SOPHILUX_HOME", str(tmp_path / "lake"))
     settings = load_settings()
