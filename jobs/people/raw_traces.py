@@ -11,8 +11,9 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.erasures import BY_TEXT
 from jobs.lake.scanning import scan_rows
+from jobs.people.addresses import normalise
 from jobs.people.person import Person
-from jobs.people.text_blocks import BlockSearch
+from jobs.people.text_blocks import BlockSearch, is_record
 from jobs.people.text_matching import EMAIL, VISITOR, TextMatcher, read_fields
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def _find_shared(lake: Lake, visitors: Mapping[str, int], find_owner: FindOwner)
         for line in search.choose(rows[C.RAW]):
             fields = dict(read_fields(line))
             visitor = fields.get(VISITOR, "")
-            if visitor in visitors and fields.get(EMAIL) and find_owner(fields) != visitors[visitor]:
+            # An address that breaks off with its line is no other person's.
+            is_whole = is_record(line) or normalise(fields.get(EMAIL, "")) is not None
+            if visitor in visitors and fields.get(EMAIL) and is_whole and find_owner(fields) != visitors[visitor]:
                 shared.add(visitor)
     return shared

@@ -15,7 +15,7 @@ from jobs.people.holds import place_hold, release_hold
 from jobs.privacy import request_ledger as ledger
 from jobs.requests import closed_accounts, serving
 from jobs.requests.access import answers
-from jobs.requests.texts import UNKNOWN
+from jobs.requests.texts import UNKNOWN, WAITS_FOR_ACCOUNT
 from jobs.runner import run_step
 from jobs.settings import load_settings
 from jobs.steps import STEPS
@@ -120,7 +120,8 @@ def test_asking_again_is_answered_as_of_somebody_unknown_and_leaves_no_trace(lak
     ids = [ask(lake, kind, address, at=datetime.now(UTC)).request[C.REQUEST_ID] for kind in ("access", "opt-out")]
     serving.run(lake, TODAY)
     rows = ledger.find_requests(lake, ids)
-    assert [(row[C.STATE], row[C.REASON], row[C.SUBJECT_ID]) for row in rows] == [(ledger.SERVED, UNKNOWN, None)] * 2
+    assert [(row[C.STATE], row[C.SUBJECT_ID]) for row in rows] == [(ledger.SERVED, None)] * 2
+    assert {row[C.KIND]: row[C.REASON] for row in rows} == {"access": UNKNOWN, "opt-out": WAITS_FOR_ACCOUNT}
     (detail,) = [
         row[C.DETAIL] for row in ledger.read_events(lake, asked["erasures"]["gone"]) if row[C.EVENT] == "served"
     ]

@@ -250,3 +250,10 @@ def test_a_cookie_asked_for_beside_its_address_is_the_same_person(lake):
     assert find_people(lake, subject_ids=[cookie]) == [person]
     shared = subject_digest(lake)("visitor:v-shared-1")
     assert find_people(lake, subject_ids=[shared])[0].customer_ids == set()
+
+
+def test_an_address_that_breaks_off_with_its_line_makes_no_cookie_shared(lake):
+    conform_people(lake)
+    conform_clicks(lake, {"visitor": "v-own-1", "email": "c1@example.com"})
+    land(lake, "clickstream", {"source": "f", "line_no": 1, "raw": '{"visitor": "v-own-1", "email": "c1@exam'})
+    assert find_people(lake, addresses=["c1@example.com"], deep=True)[0].visitors == {"v-own-1"}

@@ -28,6 +28,7 @@ RETURN = {
     "unit_price": Decimal("4.25"),
     "sale_day": DAY,
     "country": "DE",
+    "currency": "EUR",
     "reason": "does not fit my wife",
     "returned_at": AT,
     "pull_day": DAY,

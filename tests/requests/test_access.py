@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.people.finding import find_people
+from jobs.people.finding import find_asked
 from jobs.privacy.emails import InvalidAddressError, normalise_email_text
-from jobs.privacy.subject_ids import find_subject_key, make_subject_id
+from jobs.privacy.subject_ids import find_subject_key, make_subject_id, subject_digest
 from jobs.requests.access.archive import Answer, pack, to_json
 from jobs.requests.access.collecting import collect
 from jobs.requests.access.recipients import find_recipients
@@ -49,6 +49,10 @@ class Shop:
         self.held = defaultdict(set)
         for row in [*self.accounts.values(), *read_table(root, "customer_emails")]:
             self.held[normalise_email_text(row["email"])].add(row["customer_id"])
+        self.visitors = defaultdict(set)
+        for event in (_read_json(line) for _, line in read_lines(root / "clickstream")):
+            if isinstance(event, dict) and event.get("visitor") and isinstance(event.get("email"), str):
+                self.visitors[event["visitor"]].add(normal(event["email"]))
         self.circles = {name: {name} for name in self.accounts}
         for names in self.held.values():
             joined = set().union(*(self.circles[name] for name in names))
@@ -57,6 +61,11 @@ class Shop:
 
     def addresses(self, account):
         return {address for address, names in self.held.items() if names & self.circles[account]}
+
+    def cookies(self, account):
+        """Cookies that came with one of the human's addresses and nobody else's."""
+        own = self.addresses(account)
+        return {cookie for cookie, addresses in self.visitors.items() if addresses <= own}
 
     def orders_of(self, account):
         wanted = self.addresses(account)
@@ -82,7 +91,7 @@ def files(demo, chosen, shop):
     """The ZIP of each, as text by name."""
     lake, found = demo[0], {}
     for account in chosen:
-        (person,) = find_people(lake, addresses=[shop.accounts[account]["email"]])
+        (person,) = find_asked(lake, addresses=[shop.accounts[account]["email"]])
         content = pack(Answer(MADE_AT, collect(lake, person), find_recipients(lake, person)))
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             found[account] = {name: archive.read(name).decode("utf-8-sig") for name in archive.namelist()}
@@ -116,6 +125,7 @@ def test_every_row_of_every_table_with_a_pseudonym_is_there(demo, files, shop):
     assert len(rows) > 12
     for account, own in files.items():
         subjects = {make_subject_id(address, key) for address in shop.addresses(account)}
+        subjects |= {subject_digest(lake)(f"visitor:{cookie}") for cookie in shop.cookies(account)}
         orders = shop.orders_of(account)
         for name, all_rows in rows.items():
             mine = [r for r in all_rows if r["subject_id"] in subjects or (r.get("order_id") or "-") in orders]
