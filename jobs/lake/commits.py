@@ -6,7 +6,7 @@ The log receives file names, partition values, counts and the lineage's names of
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,25 +96,18 @@ def commit(staged: Staged, partitions: Collection[str] | None, base: frozenset[s
     Raises:
         CommitConflictError: the replaced partitions changed since ``base``, or the race was lost too often.
     """
-    from deltalake.exceptions import CommitFailedError
-
     contract = staged.contract
     if partitions is not None and not staged.partitions <= set(partitions):
         strays = ", ".join(sorted(staged.partitions - set(partitions))[:5])
         message = f"{contract.name}: the rows belong to {strays}, outside the partitions to replace."
         raise ValueError(message)
-    for attempt in range(ATTEMPTS):
-        table = open_table(contract, staged.location)
+
+    def write(table: "DeltaTable") -> None:
         if base is not None:
             _check_unchanged(table, contract, partitions, base)
-        try:
-            _write(table, staged, partitions)
-        except CommitFailedError:
-            time.sleep(PAUSE_SECONDS * (attempt + 1))
-        else:
-            return table.version()
-    message = f"{contract.name}: lost the race to commit {ATTEMPTS} times; run the step again."
-    raise CommitConflictError(message)
+        _write(table, staged, partitions)
+
+    return _race(staged, write)
 
 
 def swap(staged: Staged, replaced: Collection[TableFile]) -> int:
@@ -130,21 +123,30 @@ def swap(staged: Staged, replaced: Collection[TableFile]) -> int:
     Raises:
         CommitConflictError: one of the files is no longer part of the table, or the race was lost too often.
     """
-    from deltalake.exceptions import CommitFailedError
-
     contract, going = staged.contract, {file.path for file in replaced}
-    for attempt in range(ATTEMPTS):
-        table = open_table(contract, staged.location)
+
+    def write(table: "DeltaTable") -> None:
         if not going <= replaced_files(table, contract, None):
             message = f"{contract.name}: another run changed the same files first; run the step again."
             raise CommitConflictError(message)
+        _swap(table, staged, replaced)
+
+    return _race(staged, write)
+
+
+def _race(staged: Staged, write: Callable[["DeltaTable"], None]) -> int:
+    """Write to the newest version, again and again until nobody was faster; returns the version that came of it."""
+    from deltalake.exceptions import CommitFailedError
+
+    for attempt in range(ATTEMPTS):
+        table = open_table(staged.contract, staged.location)
         try:
-            _swap(table, staged, replaced)
+            write(table)
         except CommitFailedError:
             time.sleep(PAUSE_SECONDS * (attempt + 1))
         else:
             return table.version()
-    message = f"{contract.name}: lost the race to commit {ATTEMPTS} times; run the step again."
+    message = f"{staged.contract.name}: lost the race to commit {ATTEMPTS} times; run the step again."
     raise CommitConflictError(message)
 
 
