@@ -6,8 +6,9 @@ returned it. Whole charts are kept. Late orders, returns and cancellations resta
 belong to, and a restated chart says so; trailing days and years stay what they were when their last day was run.
 """
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import Window
@@ -17,6 +18,7 @@ from jobs.conform.currencies import CENTS
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
+from jobs.marts.abuse import CONTRIBUTOR
 from jobs.marts.charts import (
     SCOPE_KEY,
     add_scopes,
@@ -29,6 +31,7 @@ from jobs.marts.charts import (
 from jobs.marts.movements import ORDER_LINES, ORDERS, PRODUCTS, RETURNS, read_movements, sale_day
 from jobs.marts.periods import ORDINAL, Period, build_calendar, describe_periods, find_periods, list_days
 from jobs.marts.restatements import Edition, number_editions, tabulate_editions
+from jobs.marts.slices import sum_in_slices
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 TABLE: Final = "marts.bestsellers_exact"
 EXCLUDED: Final = "ledger.chart_exclusions"
+SLICE_MOVEMENTS: Final = 1_000_000
+"""Movements whose people are counted at once; each is part of about seven periods."""
 
 
 def find_changed_days(lines: "DataFrame", orders: "DataFrame", returns: "DataFrame", *, days: Days) -> "DataFrame":
@@ -64,10 +69,11 @@ def rank_products(places: "DataFrame") -> "DataFrame":
     return ranked.withColumn(C.BUYERS_RANK, F.row_number().over(most_first))
 
 
-def rank_periods(movements: "DataFrame", products: "DataFrame", calendar: "DataFrame") -> "DataFrame":
-    """Places of all periods of the calendar and how they moved, by ``_ordinal``."""
-    sums = movements.transform(sum_periods, calendar).where(F.col(C.UNITS) > 0)
-    return sums.transform(add_scopes, products).transform(rank_products).transform(move_places)
+def rank_periods(sums: "DataFrame", products: "DataFrame") -> "DataFrame":
+    """Places of all periods of :func:`jobs.marts.charts.sum_periods` and how they moved, by ``_ordinal``."""
+    return (
+        sums.where(F.col(C.UNITS) > 0).transform(add_scopes, products).transform(rank_products).transform(move_places)
+    )
 
 
 def finish_places(
@@ -90,8 +96,16 @@ def run(lake: Lake, days: Days) -> StepReport:
     periods = find_periods(days, changed)
     ranges = list_days(periods)
     products, session = lake.read(PRODUCTS), lake.session
-    with read_movements(lake, ranges) as movements:
-        ranked = rank_periods(movements.frame, products, build_calendar(session, periods))
+    with read_movements(lake, ranges) as movements, ExitStack() as scratches:
+        sums = sum_in_slices(
+            movements.frame,
+            partial(sum_periods, calendar=build_calendar(session, periods)),
+            person=CONTRIBUTOR,
+            slices=-(-movements.rows // SLICE_MOVEMENTS),
+            keys=(ORDINAL, C.COUNTRY, C.PRODUCT_ID),
+            once=lambda rows: scratches.enter_context(lake.scratch(rows)),
+        )
+        ranked = rank_periods(sums, products)
         named = F.broadcast(describe_periods(session, periods)).join(ranked, ORDINAL, how="inner")
         with lake.scratch(named) as places:
             editions = _number_editions(lake, places.frame, periods, days)

@@ -40,10 +40,12 @@ class Movements:
         frame: one row per ``day``, ``product_id``, ``country`` and ``_contributor`` with net ``units`` and ``_cents``,
             ``returns``, and whether it is a known person (``_is_known``) who bought (``_bought``).
         excluded: rows of ``ledger.chart_exclusions``.
+        rows: in ``frame``.
     """
 
     frame: "DataFrame"
     excluded: "DataFrame"
+    rows: int
 
 
 def sale_day() -> "Column":
@@ -141,7 +143,7 @@ def read_movements(lake: Lake, ranges: "Sequence[Days]") -> Iterator[Movements]:
             judged, returns_judged = (judge(rows.frame, who.frame, when.frame) for rows in (bought, returned))
             counted = (rows.where(F.col(C.RULE).isNull()) for rows in (judged, returns_judged))
             with lake.scratch(net_movements(*counted)) as net:
-                yield Movements(net.frame, count_excluded(judged))
+                yield Movements(net.frame, count_excluded(judged), net.rows)
 
 
 def is_within(day: "Column | str", ranges: "Sequence[Days]") -> "Column":

@@ -16,7 +16,7 @@ from jobs.marts.recipes import Recipe
 from jobs.privacy.subject_ids import BUCKETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -45,6 +45,33 @@ def pair_in_slices(baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_sl
     parts = [once(pair_products(baskets.where(number == n), recipe)).frame for n in range(slices)]
     sums = [F.sum(name).alias(name) for name in (BASKETS, PEOPLE, FORWARD, BACKWARD)]
     return reduce(lambda one, other: one.unionByName(other), parts).groupBy(A, B).agg(*sums)
+
+
+def sum_in_slices(
+    rows: "DataFrame",
+    work: "Callable[[DataFrame], DataFrame]",
+    *,
+    person: str,
+    slices: int,
+    keys: "Sequence[str]",
+    once: "Once",
+) -> "DataFrame":
+    """What some work counts, done for a slice of people after the other.
+
+    Args:
+        rows: computed already, because each slice reads them.
+        work: counts of rows whole numbers that add up over people, one row per ``keys``.
+        person: column that tells people apart.
+        slices: how many, 1 or more.
+        keys: what is counted for.
+        once: computes rows and keeps them.
+    """
+    if slices <= 1:
+        return work(rows)
+    number = F.pmod(F.xxhash64(person), F.lit(slices))
+    parts = [once(work(rows.where(number == n))).frame for n in range(slices)]
+    sums = [F.sum(name).alias(name) for name in parts[0].columns if name not in keys]
+    return reduce(lambda one, other: one.unionByName(other), parts).groupBy(*keys).agg(*sums)
 
 
 def count_pairs(baskets: "DataFrame", recipe: Recipe) -> int:

@@ -163,6 +163,18 @@ def test_days_one_by_one_and_all_at_once_give_the_same_rows(lake, shop):
     assert sorted(lake.read("marts.bestsellers_exact").collect()) == at_once
 
 
+def test_charts_counted_in_slices_of_people_are_those_counted_at_once(lake, shop, monkeypatch):
+    lines = [
+        line(f"o{n}", f"p{n * n % 7}", 1 + n % 60, subject=f"s{n % 11}", country="DE" if n % 3 else None)
+        for n in range(60)
+    ]
+    shop([*lines, line("guest", "p1", 9, subject=None)], [comeback("p1", 2, sale_day=DAY, order_id="o1")])
+    at_once = sorted(lake.read("marts.bestsellers_exact").drop("revision").collect(), key=str)
+    monkeypatch.setattr(bestsellers_exact, "SLICE_MOVEMENTS", 9)
+    bestsellers_exact.run(lake, Days.single(DAY))
+    assert sorted(lake.read("marts.bestsellers_exact").drop("revision").collect(), key=str) == at_once != []
+
+
 def test_no_sales_is_an_empty_table_and_a_warning(lake):
     report = bestsellers_exact.run(lake, Days.single(DAY))
     assert report.rows_out == 0
