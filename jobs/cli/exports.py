@@ -37,13 +37,20 @@ def export(partner: PartnerName, day: Day, home: Home = None) -> None:
 
 
 @app.command(epilog="Example: sophilux acknowledge adnet-eu --day 2024-01-14")
-def acknowledge(partner: PartnerName, day: Day, home: Home = None) -> None:
+def acknowledge(
+    partner: PartnerName,
+    day: Day,
+    manifest: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="What 'partner-verify' told the partner; refused when another.")
+    ] = None,
+    home: Home = None,
+) -> None:
     """Record that a partner has applied the package of a day; the next one tells what changed since."""
     with open_lake(home) as lake:
         from jobs.exports.acknowledgements import acknowledge as record
 
         with working(f"acknowledging {partner}"):
-            is_new = record(lake, partner, day)
+            is_new = record(lake, partner, day, manifest)
     typer.echo("Acknowledged." if is_new else "It was acknowledged before; nothing changed.")
 
 

@@ -13,21 +13,29 @@ from jobs.lake.history import forget_versions
 from jobs.privacy import tombstones
 
 
-def acknowledge(lake: Lake, partner: str, day: date) -> bool:
+def acknowledge(lake: Lake, partner: str, day: date, manifest_sha256: str | None = None) -> bool:
     """Record that a partner has applied the package of a day, and take over its changes.
 
     What a crash interrupted is finished by acknowledging again.
+
+    Args:
+        lake: the lake.
+        partner: its name.
+        day: of the package.
+        manifest_sha256: of the package that the partner applied, as ``sophilux partner-verify`` tells it; a day's
+            package may have been made anew since it was fetched. None takes the one that was sent last.
 
     Returns:
         False when it was acknowledged before, which changes nothing.
 
     Raises:
-        UsageError: no package of that day was sent, or a later one superseded it.
+        UsageError: no package of that day was sent, a later one superseded it, or its manifest is another.
         SophiluxError: its changes are not all there any more; nothing was acknowledged.
     """
-    _find_sent(register.list_entries(lake, partner), partner, day)
+    _check_manifest(_find_sent(register.list_entries(lake, partner), partner, day), manifest_sha256)
     with storage.table_lock(lake.home, f"exports.{partner}", exclusive=True):
         entry = _find_sent(register.list_entries(lake, partner), partner, day)
+        _check_manifest(entry, manifest_sha256)
         books = members.choose_books(entry[C.KIND])
         package_id = members.name_package(partner, entry[C.MANIFEST_SHA256])
         is_new = bool(entry[C.STATE] == register.SENT)
@@ -52,6 +60,15 @@ def _forget_removed(lake: Lake, books: members.Books, package_id: str, entry: re
     changes = lake.read(books.changes).where((F.col(C.PACKAGE_ID) == package_id) & (F.col(C.CHANGE) == members.REMOVE))
     if tombstones.find_erased(lake, changes.select(C.AD_ID), tombstones.AD_ID).count():
         register.withdraw(lake, entry[C.PARTNER], entry[C.DAY], at=datetime.now(UTC))
+
+
+def _check_manifest(entry: register.Entry, manifest_sha256: str | None) -> None:
+    if manifest_sha256 is not None and manifest_sha256.strip().lower() != entry[C.MANIFEST_SHA256]:
+        message = (
+            f"The package of {entry[C.DAY]} for {entry[C.PARTNER]} has manifest {entry[C.MANIFEST_SHA256]}; the "
+            "partner applied another, perhaps one that was made anew since. Nothing was acknowledged; send it again."
+        )
+        raise UsageError(message)
 
 
 def _find_sent(entries: list[register.Entry], partner: str, day: date) -> register.Entry:

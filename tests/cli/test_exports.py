@@ -129,6 +129,19 @@ def test_the_next_package_tells_what_changed_since_the_acknowledgement(home, lak
     assert "2024-04-01, after 2024-03-31; 3 additions, 2 removals" in verified.stdout
 
 
+def test_a_package_that_was_made_anew_is_not_acknowledged_for_the_one_that_was_fetched(home, lake, public_key):
+    call("export", "adnet", "--day", DAY, home=home)
+    fetched = call("partner-verify", package(home), "--public-key", public_key).stdout.split()[-1].rstrip(".")
+    fill_subjects(lake, {"adult": {}, "second": {"person_id": "adult"}, "other": {}})
+    call("export", "adnet", "--day", DAY, home=home)
+    stale = call("acknowledge", "adnet", "--day", DAY, "--manifest", fetched, home=home)
+    assert stale.exit_code == 2
+    assert "the partner applied another" in stale.stderr
+    sent = call("partner-verify", package(home), "--public-key", public_key).stdout.split()[-1].rstrip(".")
+    done = call("acknowledge", "adnet", "--day", DAY, "--manifest", sent.upper(), home=home)
+    assert (sent != fetched, done.stdout) == (True, "Acknowledged.\n")
+
+
 def test_a_partner_makes_the_identifiers_of_its_own_customers(home, lake, tmp_path):
     """What ``identify`` prints for an address is what stands in the partner's package."""
     secret = bytes(range(32))
