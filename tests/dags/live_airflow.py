@@ -80,6 +80,15 @@ class LiveAirflow:
         self._call(path, {"chosen_options": ["Approve"], "params_input": {}}, "PATCH")
         return shown[0]
 
+    def wait_until_idle(self, dag_id: str, seconds: float) -> None:
+        """Wait for the run of yesterday that an unpaused DAG with a clock starts by itself, and for any other."""
+
+        def is_idle() -> bool:
+            runs = self.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]
+            return bool(runs) and all(run["state"] in ("success", "failed") for run in runs)
+
+        self._wait(is_idle, seconds, f"{dag_id} to be idle")
+
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> None:
         states: list[str] = []
 

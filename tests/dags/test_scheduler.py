@@ -64,11 +64,12 @@ def test_pulls_of_a_day_start_marts_and_exports_of_that_day(airflow, shop, yeste
 
 
 def test_a_large_plan_waits_for_a_person_and_is_applied_as_it_was_shown(airflow, shop):
+    airflow.wait_for_dags({"enforce_retention"}, seconds=START_SECONDS)
+    airflow.unpause("enforce_retention")
+    airflow.wait_until_idle("enforce_retention", seconds=RUN_SECONDS)
     package = Path(shop.home, "exports", "adnet", "2020-01-01")
     package.mkdir(parents=True)
     (package / "manifest.json").write_text('{"files": {"additions-0000.parquet": {"rows": 100000}}}')
-    airflow.wait_for_dags({"enforce_retention"}, seconds=START_SECONDS)
-    airflow.unpause("enforce_retention")
     run_id = airflow.trigger("enforce_retention", datetime.now(UTC).date())
     shown = airflow.approve("enforce_retention", run_id, "approve_plan", seconds=RUN_SECONDS)
     assert "| exports.additions | 100,000 |" in shown

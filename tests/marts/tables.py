@@ -27,7 +27,7 @@ def fill(lake: Lake, table: str, rows: list[dict]) -> None:
     Short names of people become pseudonyms, see :func:`name_of`.
     """
     contract = lake.contracts[table]
-    rows = [row | name_person(row["subject_id"]) if row.get("subject_id") else row for row in rows]
+    rows = [_alone(row) | name_person(row["subject_id"]) if row.get("subject_id") else row for row in rows]
     full = [
         tuple(
             row.get(column.name, _FILLERS.get(column.type) if column.required else None) for column in contract.columns
@@ -35,6 +35,11 @@ def fill(lake: Lake, table: str, rows: list[dict]) -> None:
         for row in rows
     ]
     lake.replace(table, lake.session.createDataFrame(full, contract.engine_schema()))
+
+
+def _alone(row: dict) -> dict:
+    """With an account of its own, unless the row tells one."""
+    return {"person_id": name_person(row["subject_id"])["subject_id"], **row}
 
 
 def name_person(name: str) -> dict:

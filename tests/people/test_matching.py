@@ -48,6 +48,7 @@ def text_is_about(text, truth, person):
         or record.get("customer_id") in truth.customers
         or record.get("return_id") in truth.returns
         or record.get("tracking_no") in parcels
+        or record.get("visitor") in person.visitors
     )
 
 
