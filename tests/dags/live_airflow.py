@@ -38,6 +38,8 @@ class LiveAirflow:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            # A call that is given up while the server still works at it is repeated, refused, and costs the task a retry.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         }
         self._token = ""
@@ -79,15 +81,6 @@ class LiveAirflow:
         self._wait(asked, seconds, f"{task_id} to ask")
         self._call(path, {"chosen_options": ["Approve"], "params_input": {}}, "PATCH")
         return shown[0]
-
-    def wait_until_idle(self, dag_id: str, seconds: float) -> None:
-        """Wait for the run of yesterday that an unpaused DAG with a clock starts by itself, and for any other."""
-
-        def is_idle() -> bool:
-            runs = self.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]
-            return bool(runs) and all(run["state"] in ("success", "failed") for run in runs)
-
-        self._wait(is_idle, seconds, f"{dag_id} to be idle")
 
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> None:
         states: list[str] = []

@@ -16,11 +16,11 @@ from jobs.steps import FLOWS
 from tests.dags.conftest import airflow_environment
 from tests.dags.live_airflow import LiveAirflow
 
-pytestmark = [pytest.mark.scheduler, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.scheduler, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 START_SECONDS = 180
-RUN_SECONDS = 400
-"""Patience with a machine that has other tests to run; a failed run ends the wait at once."""
+RUN_SECONDS = 700
+"""Patience with a machine that has other tests to run, and with one retry; a failed run ends the wait at once."""
 PULLS = ("pull_clickstream", "pull_purchases", "pull_carrier_updates")
 FOLLOWERS = ("build_marts", "export_audiences")
 FILLED = ("lake.clicks", "lake.sessions", "lake.subjects", "lake.orders", "lake.order_lines", "marts.bestsellers_exact",
@@ -66,7 +66,6 @@ def test_pulls_of_a_day_start_marts_and_exports_of_that_day(airflow, shop, yeste
 def test_a_large_plan_waits_for_a_person_and_is_applied_as_it_was_shown(airflow, shop):
     airflow.wait_for_dags({"enforce_retention"}, seconds=START_SECONDS)
     airflow.unpause("enforce_retention")
-    airflow.wait_until_idle("enforce_retention", seconds=RUN_SECONDS)
     package = Path(shop.home, "exports", "adnet", "2020-01-01")
     package.mkdir(parents=True)
     (package / "manifest.json").write_text('{"files": {"additions-0000.parquet": {"rows": 100000}}}')
