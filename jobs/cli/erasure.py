@@ -40,13 +40,13 @@ def erase(
         from jobs.erasure.runs import finish_runs
 
         addresses = [line for each in email or [] for line in (_read_lines() if each == "-" else [each])]
-        with working("finishing runs that died") as say:
-            outcomes = finish_runs(lake, progress=say)
         requests = _list_requests(lake, addresses, subject or [], restored=restored)
         if requests and not yes:
             count = sum(max(len(request.subject_ids), 1) for request in requests)
             message = f"{count:,} would be erased for good; nothing was changed. Add --yes to do it."
             raise UsageError(message)
+        with working("finishing runs that died") as say:
+            outcomes = finish_runs(lake, progress=say)
         if requests:
             with working("erasing") as say:
                 outcomes += erase_people(lake, requests, progress=say).outcomes

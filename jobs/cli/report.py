@@ -38,13 +38,8 @@ def report(
             _serve(lake, day, port)
             return
         target = check_target(out or f"{lake.home}/{DEFAULT_FOLDER}", lake.home)
-        try:
-            with working("writing the report"):
-                rows = write_report(lake, target, day=day or find_day(lake), made_at=datetime.now(UTC))
-        except OSError as error:
-            reason = error.strerror or str(error).partition("Detail: ")[2] or type(error).__name__
-            message = f"The report cannot be written to {target} ({reason}); give another folder with --out."
-            raise UsageError(message) from error
+        with working("writing the report"):
+            rows = write_report(lake, target, day=day or find_day(lake), made_at=datetime.now(UTC))
         typer.echo(f"{rows:,} rows are in the report. Open {target}/index.html")
 
 

@@ -10,6 +10,7 @@ from jobs.erasure import certificates, checking
 from jobs.erasure.checking import Checked
 from jobs.erasure.held_files import list_held_files
 from jobs.erasure.keys import derive_key
+from jobs.erasure.outcomes import PARTLY
 from jobs.erasure.sealed import open_needles
 from jobs.exports import register
 from jobs.lake import Lake
@@ -72,7 +73,7 @@ def _list_held(lake: Lake, document: Mapping[str, Any]) -> list[str]:
     """What open holds keep today of the tables and packages of which the run left something."""
     if not document["held"]:
         return []
-    spared = [each["request_id"] for each in document["requests"]]
+    spared = [each["request_id"] for each in document["requests"] if each["state"] == PARTLY]
     return list_held_files(lake, Keeper(lake, open_holds(lake)), document["held"], spared)
 
 

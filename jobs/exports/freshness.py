@@ -9,6 +9,7 @@ from typing import Final
 
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.lake.reports import is_done
 
 STEP_RUNS: Final = "ledger.step_runs"
 CLICKS: Final = "conform.clicks"
@@ -16,7 +17,7 @@ PURCHASES: Final = "conform.order_lines"
 
 
 def find_whole_day(lake: Lake, step: str, day: date) -> date | None:
-    """The last day up to a day that a step has run for, and that was over then.
+    """The last day up to a day that a step has done, and that was over then; runs that failed do not count.
 
     Args:
         lake: the lake.
@@ -24,11 +25,12 @@ def find_whole_day(lake: Lake, step: str, day: date) -> date | None:
         day: the last day that is asked for.
 
     Returns:
-        The day; none where the step ran only for days that were not over. Where no run is on record at all, as in a
-        lake that was filled by other means, the tables are taken as they stand.
+        The day; none where the step has done no day, or only days that were not over. Where no run is on record at
+        all, as in a lake that was filled by other means, the tables are taken as they stand.
     """
     runs = [row for row in lake.read_records(STEP_RUNS) if row[C.STEP] == step]
     if not runs:
         return day
-    whole = [(row[C.FIRST_DAY], min(row[C.DAY], day, row[C.FINISHED_AT].date() - timedelta(days=1))) for row in runs]
+    done = filter(is_done, runs)
+    whole = [(row[C.FIRST_DAY], min(row[C.DAY], day, row[C.FINISHED_AT].date() - timedelta(days=1))) for row in done]
     return max((last for first, last in whole if first <= last), default=None)

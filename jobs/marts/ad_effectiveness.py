@@ -164,19 +164,20 @@ def _release(lake: Lake, part: Part) -> int:
     if not paid.is_standing:
         whole = {C.WEEK: part.week.id, C.WEEK_START: part.week.start, C.PARTNER: part.partner}
         fresh = [{**whole, **row, C.RELEASE_ID: paid.release_id} for row in publish_noisy(exact)]
-        _publish(lake, part, fresh, files)
+        _publish(lake, part, held, fresh, files)
     mark_published(lake, release, paid.release_id, at=datetime.now(UTC))
     return len(fresh)
 
 
-def _publish(lake: Lake, part: Part, fresh: list[dict[str, Any]], base: frozenset[str]) -> None:
+def _publish(
+    lake: Lake, part: Part, held: list[dict[str, Any]], fresh: list[dict[str, Any]], base: frozenset[str]
+) -> None:
     """Put a partner's rows beside those that the week holds of other partners."""
-    week = [part.week.id]
-    others = [row for row in lake.read_records(TABLE, week) if row[C.PARTNER] != part.partner]
+    others = [row for row in held if row[C.PARTNER] != part.partner]
     contract = lake.contracts[TABLE]
     values = [tuple(row[name] for name in contract.column_names) for row in (*others, *fresh)]
     rows = lake.session.createDataFrame(values, contract.engine_schema())
-    lake.replace(TABLE, rows, partitions=week, gate=gate(lake, TABLE), base=base)
+    lake.replace(TABLE, rows, partitions=[part.week.id], gate=gate(lake, TABLE), base=base)
 
 
 def _count_exactly(lake: Lake, part: Part) -> list[dict[str, Any]]:

@@ -51,9 +51,10 @@ def run(lake: Lake, days: Days) -> StepReport:
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
     clicks, bucket = lake.read(CLICKS, days=window), F.col(C.SUBJECT_BUCKET)
-    slices = cut_buckets(lake.count(CLICKS, days=window), per_slice=SLICE_CLICKS)
+    number = lake.count(CLICKS, days=window)
+    slices = cut_buckets(number, per_slice=SLICE_CLICKS)
     parts = (clicks.where(bucket.between(buckets.start, buckets.stop - 1)) for buckets in slices)
     lists = (build_recently_viewed(part, subjects, as_of=days.last) for part in parts)
     staged = lake.replace_parts(TABLE, lists, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: nobody viewed a product in {window}."]
-    return StepReport(rows_in=lake.count(CLICKS, days=window), rows_out=staged.rows, warnings=warnings)
+    return StepReport(rows_in=number, rows_out=staged.rows, warnings=warnings)

@@ -5,20 +5,20 @@ pair is bounded before people are summed, and all of a person's baskets are in o
 those over everybody, to the last digit: they are whole numbers.
 """
 
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.marts.cooccurrence import BACKWARD, BASKETS, FORWARD, ITEMS, PEOPLE, PERSON, WEIGHT, A, B, pair_products
+from jobs.marts.cooccurrence import ITEMS, PERSON, WEIGHT, A, B, pair_products
 from jobs.marts.recipes import Recipe
 from jobs.privacy.subject_ids import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from jobs.lake.scratch import Scratch
 
@@ -38,20 +38,18 @@ def pair_in_slices(baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_sl
         per_slice: pairs of single baskets in a slice.
     """
     slices = -(-count_pairs(baskets, recipe) // per_slice)
-    if slices <= 1:
-        return pair_products(baskets, recipe)
     # Baskets of nobody known are not bounded and may be anywhere.
-    number = F.pmod(F.xxhash64(F.coalesce(PERSON, WEIGHT)), F.lit(slices))
-    parts = [once(pair_products(baskets.where(number == n), recipe)).frame for n in range(slices)]
-    sums = [F.sum(name).alias(name) for name in (BASKETS, PEOPLE, FORWARD, BACKWARD)]
-    return reduce(lambda one, other: one.unionByName(other), parts).groupBy(A, B).agg(*sums)
+    of_nobody = F.xxhash64(WEIGHT, F.element_at(ITEMS, 1), F.element_at(ITEMS, -1))
+    person = F.when(F.col(PERSON).isNotNull(), F.xxhash64(PERSON)).otherwise(of_nobody)
+    pair = partial(pair_products, recipe=recipe)
+    return sum_in_slices(baskets, pair, person=person, slices=slices, keys=(A, B), once=once)
 
 
 def sum_in_slices(
     rows: "DataFrame",
     work: "Callable[[DataFrame], DataFrame]",
     *,
-    person: str,
+    person: "Column | str",
     slices: int,
     keys: "Sequence[str]",
     once: "Once",
@@ -61,7 +59,7 @@ def sum_in_slices(
     Args:
         rows: computed already, because each slice reads them.
         work: counts of rows whole numbers that add up over people, one row per ``keys``.
-        person: column that tells people apart.
+        person: what tells people apart.
         slices: how many, 1 or more.
         keys: what is counted for.
         once: computes rows and keeps them.

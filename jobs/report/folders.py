@@ -50,9 +50,18 @@ def publish(out: str, files: Mapping[str, bytes], *, made_at: datetime) -> None:
         made_at: when the numbers were read.
 
     Raises:
-        UsageError: something in the folder that belongs to no report stands where a file is to be.
+        UsageError: something in the folder that belongs to no report stands where a file is to be, or nothing can be
+            written there.
     """
     before = _check_free(out, files)
+    try:
+        _write(out, files, before, made_at)
+    except OSError as error:
+        message = f"The report cannot be written to {out} ({type(error).__name__}); give another folder with --out."
+        raise UsageError(message) from error
+
+
+def _write(out: str, files: Mapping[str, bytes], before: set[str], made_at: datetime) -> None:
     _write_marker(out, {*before, *files}, made_at)
     for path in sorted(files, key=lambda path: (path == ENTRY, path.endswith(".html"), path)):
         storage.replace_file(storage.join(out, path), files[path])

@@ -72,7 +72,7 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
         payloads.drop_payloads(lake, answered)
     forget_pending(lake)
     if broken:
-        raise _sum_up(broken, len(rows))
+        raise _sum_up(broken, len(rows)) from next(iter(broken.values()))
     return ledger.find_requests(lake, request_ids)
 
 

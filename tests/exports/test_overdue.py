@@ -12,6 +12,7 @@ from jobs.exports.packages import run
 from jobs.exports.partners import load_partners
 from jobs.exports.verification import verify_package
 from jobs.lake import Days
+from jobs.lake.reports import FAILED
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.signatures import open_signer
 
@@ -35,10 +36,11 @@ def late_shop(shop):
     return shop
 
 
-def record(lake, step, first, last, at=None):
+def record(lake, step, first, last, at=None, state=None):
     ended = at or datetime.combine(last + timedelta(days=1), MORNING)
-    row = {"day": last, "run_id": f"{step}{ended}", "step": step, "first_day": first, "rows_in": None, "rows_out": 1,
-           "duplicates": None, "quarantined": None, "forgotten": None, "warnings": None, "seconds": 1.0, "finished_at": ended}  # fmt: skip
+    row = {"day": last, "run_id": f"{step}{last}{ended}", "step": step, "first_day": first, "rows_in": None, "rows_out": 1,
+           "duplicates": None, "quarantined": None, "forgotten": None, "warnings": None, "seconds": 1.0, "finished_at": ended,
+           "state": state}  # fmt: skip
     lake.record("ledger.step_runs", [row])
 
 
@@ -67,6 +69,13 @@ def test_a_day_is_whole_when_a_run_for_it_ended_after_it(lake):
     assert find_whole_day(lake, CLICKS, FIRST - timedelta(1)) is None
     record(lake, PURCHASES, FIRST, WHOLE)
     assert find_whole_day(lake, PURCHASES, LATE) == WHOLE
+
+
+def test_a_day_whose_run_failed_is_not_whole(lake):
+    record(lake, CLICKS, FIRST, WHOLE, state=FAILED)
+    assert find_whole_day(lake, CLICKS, LATE) is None
+    record(lake, CLICKS, FIRST, WHOLE - timedelta(1))
+    assert find_whole_day(lake, CLICKS, LATE) == WHOLE - timedelta(1)
 
 
 def test_who_opts_out_is_removed_at_noon_while_clicks_are_down(late_shop):

@@ -59,7 +59,8 @@ def lists(shared_lake):
     for step in STEPS.values():
         step.run(lake, Days.single(DAY))
     runs = [step_run(table, DAY - timedelta(n), lake.count(table)) for table in STEPS for n in range(1, 11)]
-    fill(lake, "ledger.step_runs", runs)
+    failed = [step_run(table, DAY - timedelta(n), None) for table in STEPS for n in range(11, 21)]
+    fill(lake, "ledger.step_runs", [*runs, *failed])
     return lake
 
 
@@ -186,6 +187,34 @@ def test_a_defect_is_found_and_stops_the_table_only_where_that_is_said(lists, tm
     change, severity = DEFECTS[table][rule]
     state = {"critical": "blocked", "warning": "warnings"}[severity]
     assert hold_up(lists, table, change, rule, tmp_path) == (severity, state)
+
+
+def test_a_reason_whose_table_is_empty_is_found(lists):
+    rule, bought = "every reason has its table", lists.read(BOUGHT).toArrow()
+    told = at_place(OWN_FIRST, reason="also_bought")
+    assert failures(lists, OWN, told, only=rule) == {}
+    fill(lists, BOUGHT, [])
+    try:
+        assert failures(lists, OWN, told, only=rule) == {rule: "critical"}
+    finally:
+        lists.replace(BOUGHT, lists.session.createDataFrame(bought, lists.contracts[BOUGHT].engine_schema()))
+
+
+@pytest.mark.parametrize("table", sorted(set(STEPS) - {BOUGHT}))
+def test_runs_that_failed_are_no_days_of_a_mean(lists, table):
+    """Six days are too few to judge by, and failed ones beside them make them no more."""
+    rule, runs = "the rows lie within four standard deviations of the 28 days before", lists.read("ledger.step_runs")
+    kept = runs.toArrow()
+    few = [step_run(table, DAY - timedelta(n), 10 if n < 7 else None) for n in range(1, 21)]
+    fill(lists, "ledger.step_runs", few)
+    try:
+        assert failures(lists, table, lambda rows: rows, only=rule) == {}
+        fill(lists, "ledger.step_runs", [*few, step_run(table, DAY - timedelta(7), 10)])
+        assert failures(lists, table, lambda rows: rows, only=rule) == {rule: "warning"}
+    finally:
+        lists.replace(
+            "ledger.step_runs", lists.session.createDataFrame(kept, lists.contracts["ledger.step_runs"].engine_schema())
+        )
 
 
 def test_a_choice_counts_from_the_day_it_was_made_and_a_newer_consent_lifts_an_older_no(lists):
