@@ -114,7 +114,8 @@ class Split:
             place: columns that say which line a row was, ``position`` being the text of ``line_no``.
         """
         if landing in pending.list_pending(lake.home):
-            _forget_files(lake, landing)
+            lake.vacuum(landing, keep=timedelta(0))
+            pending.clear_pending(lake.home, landing)
         if self.erased is None:
             return
         places = self.erased.select(*place).distinct()
@@ -128,14 +129,9 @@ class Split:
             rows = rows.withColumn(C.POSITION, F.col(C.LINE_NO).cast("string"))
         others = rows.join(places, on=list(place), how="left_anti")
         names = lake.contracts[landing].column_names
-        pending.mark_pending(lake.home, landing)
-        lake.replace(landing, others.select(*names), partitions=days, base=base)
-        _forget_files(lake, landing)
-
-
-def _forget_files(lake: Lake, landing: str) -> None:
-    lake.vacuum(landing, keep=timedelta(0))
-    pending.clear_pending(lake.home, landing)
+        with pending.removing_rows(lake.home, landing):
+            lake.replace(landing, others.select(*names), partitions=days, base=base)
+            lake.vacuum(landing, keep=timedelta(0))
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def add(one: int, other: int) -> int:
 
 def hash_rows(rows: "pa.Table") -> Hashes:
     """A hash of each row, over all columns in order; null is a value of its own."""
-    hashes = np.zeros(rows.num_rows, np.uint64)
+    hashes = np.full(rows.num_rows, STEP)  # else a row of zeros would add nothing
     with np.errstate(over="ignore"):
         for column in rows.columns:
             hashes *= FIRST

@@ -86,11 +86,6 @@ class _Place:
         """Bytes of the new one."""
         return sum(get(get(chunk.fields, CHUNK_META), COMPRESSED_BYTES) for chunk in self.new[1])
 
-    @property
-    def waste(self) -> int:
-        """Bytes that will be zeros."""
-        return self.end - self.start - (self.size if self.fits else 0)
-
 
 def _plan_in_place(source: Source, encoded: Encoded) -> list[_Place] | None:
     """The places of the row groups written anew; none where too much would be zeros, or one cannot be told."""
@@ -103,7 +98,23 @@ def _plan_in_place(source: Source, encoded: Encoded) -> list[_Place] | None:
         if group is None or not is_whole or any(map(_has_endless_filter, old)):
             return None
         places.append(_Place(group, old, start, end))
-    return places if sum(place.waste for place in places) <= WASTE * source.footer_start else None
+    return places if _count_idle(source, encoded, places) <= WASTE * source.footer_start else None
+
+
+def _count_idle(source: Source, encoded: Encoded, places: Sequence[_Place]) -> int:
+    """Bytes that will be zeros, those that earlier edits left among them."""
+    metadata = source.parquet.metadata
+    others = [number for number in range(source.count) if number not in encoded]
+    live = sum(
+        group.column(place).total_compressed_size
+        for group in map(metadata.row_group, others)
+        for place in range(group.num_columns)
+    )
+    if any(True for place in places for _ in _erase_extras(place.old)):
+        chunks = [chunk for number in others for chunk in get(source.read_group(number), CHUNKS)[1]]
+        live += sum(end - start for start, end, _ in _erase_extras(chunks))
+    live += sum(place.size for place in places if place.fits)
+    return int(source.footer_start - live)
 
 
 def _find_pages(chunk: Struct) -> tuple[int, int]:

@@ -72,7 +72,8 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
         payloads.drop_payloads(lake, answered)
     forget_pending(lake)
     if broken:
-        raise _sum_up(broken, len(rows)) from next(iter(broken.values()))
+        # Who asks for one request alone may see where it stopped; the log of a batch has no foreign error's words.
+        raise _sum_up(broken, len(rows)) from (next(iter(broken.values())) if len(rows) == 1 else None)
     return ledger.find_requests(lake, request_ids)
 
 
@@ -156,8 +157,8 @@ def run(lake: Lake, days: Days) -> StepReport:  # noqa: ARG001
     ledger.complete_events(lake, now=now, by=STEP)
     forget_payloads(lake, now)
     drop_old_answers(lake, now)
-    served = serve(lake, list_servable(lake), now=now, by=STEP)
     end_choices(lake)
+    served = serve(lake, list_servable(lake), now=now, by=STEP)
     return StepReport(rows_out=len(served), warnings=_warn_of_calendar(lake))
 
 

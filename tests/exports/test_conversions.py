@@ -102,11 +102,12 @@ def test_every_week_is_told_whole_and_once_and_under_one_epoch(length, day, ackn
         assert weeks.last.isoweekday() == 7 or weeks.last == epoch.last
         assert epoch is None or weeks.first >= epoch.first
         if is_acknowledged:
-            assert weeks.first == max(start, epoch.first) if epoch else start
+            assert weeks.first == (max(start, epoch.first) if epoch else start)
             start = weeks.last + timedelta(days=1)
             for each in weeks:
                 told[each].append(epoch and epoch.name)
     assert all(len(names) == 1 for names in told.values())
+    assert length or sorted(told) == [day + timedelta(days=number) for number in range((start - day).days)]
 
 
 def test_a_week_is_told_when_it_is_over_and_not_again_once_it_was_acknowledged(shop):

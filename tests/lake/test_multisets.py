@@ -73,6 +73,7 @@ def test_values_that_change_places_show():
     one = pa.table({"a": ["x", None, "y"], "b": ["y", "z", None]})
     other = pa.table({"a": ["y", "z", "y"], "b": ["x", None, None]})
     assert hash_multiset(one) != hash_multiset(other)
+    assert hash_multiset(pa.table({"a": [0, 0]})) != hash_multiset(pa.table({"a": [0]})) != 0
     assert hash_multiset(pa.table({"a": [0], "b": [1]})) != hash_multiset(pa.table({"a": [1], "b": [0]}))
     assert hash_multiset(pa.table({"a": ["x", "x"]})) != 2 * hash_multiset(pa.table({"a": ["x"]})) + 1
 

@@ -162,6 +162,19 @@ def test_what_took_less_place_leaves_zeros_and_nobody(tmp_path, options):
     assert target.stat().st_size < 1.1 * source.stat().st_size
 
 
+def test_zeros_of_many_edits_are_no_more_than_of_one(tmp_path):
+    """Each edit alone would leave few; together they would leave most of the file."""
+    path, target = tmp_path / "file.parquet", tmp_path / "edited.parquet"
+    write(path, sample(2_000), compression="none", use_dictionary=False, row_group_size=50)
+    for number in range(40):
+        drop(path, target, {f"s{number:02}"})
+        target.replace(path) if target.exists() else None
+        metadata = pq.read_metadata(path)
+        groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+        live = sum(group.column(n).total_compressed_size for group in groups for n in range(group.num_columns))
+        assert path.stat().st_size - metadata.serialized_size - live <= 0.12 * path.stat().st_size, number
+
+
 def test_what_takes_more_place_comes_last(tmp_path):
     """Rows that were packed harder than they are now: their group's place is left, and their order stays."""
     source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
