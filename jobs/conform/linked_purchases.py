@@ -6,7 +6,7 @@ after a month. What is asked about the account later has to reach the order all 
 Rules:
     * A row that names an account and an address that the account does not have is a link; so is one that names an
       account nobody knows, and no address.
-    * Of several rows of one order the last changed counts.
+    * Of several rows of one order the last changed counts, whether it is a link or not.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -45,7 +45,7 @@ def mark_linked(subject_id: "Column", account_subject: "Column") -> "tuple[Colum
 def select_links(
     rows: "DataFrame", identities: "DataFrame", keys: "DataFrame", *, number: str, happened: str, newest_by: str
 ) -> "DataFrame":
-    """Links, in the columns of ``vault.linked_purchases``.
+    """What the newest row of each order or return says, in the columns of ``vault.linked_purchases``.
 
     Args:
         rows: valid ones, with ``pull_day`` and the columns of :func:`mark_linked`.
@@ -54,28 +54,32 @@ def select_links(
         number: column that names a row, ``order_id`` or ``return_id``.
         happened: column that says when it was placed.
         newest_by: column that says which of two rows of one number is newer.
+
+    Returns:
+        One row per number; ``customer_id`` is null for those that are no link.
     """
+    read = dict.fromkeys((number, happened, newest_by, C.PULL_DAY, ACCOUNT, ADDRESS))
+    newest = keep_newest(rows.select(*read), key=(number,), newest_by=newest_by)
     own = identities.select(F.col(C.CUSTOMER_ID).alias(ACCOUNT), F.col(C.EMAIL_NORMALISED).alias(ADDRESS)).distinct()
-    marked = rows.where(F.col(ACCOUNT).isNotNull()).select(number, happened, newest_by, C.PULL_DAY, ACCOUNT, ADDRESS)
-    linked = marked.join(own, on=[ACCOUNT, ADDRESS], how="left_anti")
-    newest = keep_newest(with_keys(linked, keys), key=(number,), newest_by=newest_by)
+    told = with_keys(newest.join(own.withColumn("_is_own", F.lit(True)), on=[ACCOUNT, ADDRESS], how="left"), keys)
+    account = F.when(F.col("_is_own").isNull(), F.col(ACCOUNT))
     subject_id = keyed_digest(F.col(ADDRESS), SUBJECT)
     none = F.lit(None).cast("string")
-    return newest.select(
+    return told.select(
         keyed_digest(F.concat(F.lit(f"{number}:"), F.col(number)), SUBJECT).alias(C.LINK_ID),
         *((F.col(number) if name == number else none).alias(name) for name in (C.ORDER_ID, C.RETURN_ID)),
-        F.col(ACCOUNT).alias(C.CUSTOMER_ID),
-        keyed_digest(F.concat(F.lit("customer:"), F.col(ACCOUNT)), SUBJECT).alias(C.PERSON_ID),
+        account.alias(C.CUSTOMER_ID),
+        keyed_digest(F.concat(F.lit("customer:"), account), SUBJECT).alias(C.PERSON_ID),
         subject_id.alias(C.SUBJECT_ID),
         subject_bucket(subject_id).alias(C.SUBJECT_BUCKET),
         F.col(ADDRESS).alias(C.EMAIL_NORMALISED),
         F.to_date(happened).alias(C.DAY),
-        F.col(newest_by).alias(C.UPDATED_AT),
+        F.col(newest_by).cast("timestamp").alias(C.UPDATED_AT),
     )
 
 
 def publish_links(lake: Lake, rows: "DataFrame", *, number: str, happened: str, newest_by: str) -> None:
-    """Merge the links of a pull; a second time changes nothing.
+    """Merge the links of a pull, and drop those that it corrected; a second time changes nothing.
 
     Args:
         lake: the lake.
@@ -85,7 +89,23 @@ def publish_links(lake: Lake, rows: "DataFrame", *, number: str, happened: str, 
         newest_by: as there.
     """
     identities, keys = lake.read(IDENTITIES), subject_keys(lake)
-    links = rows.transform(select_links, identities, keys, number=number, happened=happened, newest_by=newest_by)
-    with lake.scratch(links) as fresh:
-        if fresh.rows:
-            lake.merge(TABLE, fresh.frame, newest_by=C.UPDATED_AT)
+    told = rows.transform(select_links, identities, keys, number=number, happened=happened, newest_by=newest_by)
+    with lake.scratch(told) as newest:
+        is_link = F.col(C.CUSTOMER_ID).isNotNull()
+        _drop_corrected(lake, newest.frame.where(~is_link))
+        with lake.scratch(newest.frame.where(is_link)) as fresh:
+            if fresh.rows:
+                lake.merge(TABLE, fresh.frame, newest_by=C.UPDATED_AT)
+
+
+def _drop_corrected(lake: Lake, settled: "DataFrame") -> None:
+    """Remove links of orders and returns that are none any more."""
+    base = lake.current_files(TABLE)
+    if not base:
+        return
+    held = lake.read(TABLE)
+    corrected = settled.select(C.LINK_ID, F.col(C.UPDATED_AT).alias("_corrected_at"))
+    gone = held.join(corrected, on=C.LINK_ID, how="inner").where(F.col("_corrected_at") >= F.col(C.UPDATED_AT))
+    with lake.scratch(gone.select(C.LINK_ID)) as found:
+        if found.rows:
+            lake.replace(TABLE, held.join(found.frame, on=C.LINK_ID, how="left_anti").select(*held.columns), base=base)

@@ -154,7 +154,7 @@ def _conform(lake: Lake, returns: "DataFrame", days: Days) -> StepReport:
             "conform.returns", lines=rows_in, understood=understood, quarantined=quarantined, forgotten=split.rows
         )
         theirs = split.of_others(ROW_PLACE).where(is_valid)
-        publish_links(lake, theirs, number=C.RETURN_ID, happened=C.RETURNED_AT, newest_by=C.RETURNED_AT)
+        publish_links(lake, theirs, number=C.RETURN_ID, happened=C.RETURNED_AT, newest_by=C.PULL_DAY)
         valid = kept.frame.where(is_valid).select(*contract.column_names)
         both = split.add_severed(lake, valid, contract, where=is_valid)
         result = fold(lake, RETURNS, both, pulled=days, newest_by=C.PULL_DAY)

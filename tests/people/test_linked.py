@@ -115,6 +115,26 @@ def test_the_verification_looks_for_it_and_the_erasure_removes_it(lake, tmp_path
     assert rows(lake, "lake.parcels", "subject_id") == [{"subject_id": None}]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    "corrected", [{"customer_id": "c2", "email": "c2@example.com"}, {"customer_id": "c1", "email": "c1@example.com"}]
+)
+def test_an_order_that_is_corrected_is_a_link_no_more(lake, at_once, corrected):
+    wrong = order("o1", customer_id="c1", email="other@example.com")
+    right = {**wrong, **corrected, "updated_at": "2024-01-31 23:00:00"}
+    conform_purchases(lake, *([wrong, right] if at_once else [wrong]))
+    if not at_once:
+        assert len(rows(lake, "vault.linked_purchases")) == 1
+        land(lake, "orders", right)
+        orders.run(lake, DAYS)
+    assert rows(lake, "vault.linked_purchases") == []
+    drop_landing(lake)
+    for number in ("c1", "c2"):
+        (person,) = find_people(lake, addresses=[f"{number}@example.com"])
+        assert "other@example.com" not in person.addresses
+        assert held(lake, "lake.orders", [person]) == (corrected["customer_id"] == number)
+
+
 def test_a_second_run_leaves_the_same_links(lake):
     landed = [order("o1", customer_id="c1", email="other@example.com"), order("o2", customer_id="c9", email=None)]
     conform_purchases(lake, *landed)
