@@ -18,6 +18,7 @@ from jobs.settings import Settings, load_settings
 from jobs.steps import FLOWS
 
 PROJECT = Path(__file__).resolve().parents[1]
+DAGS = PROJECT / "dags"
 
 
 def must_run(name: str) -> bool:
@@ -30,6 +31,27 @@ def skip_or_fail(name: str, reason: str) -> None:
     if must_run(name):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """Variables with which Airflow lives in this folder and reads our DAGs."""
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def airflow_settings(tmp_path_factory):
+    """One home of Airflow a test process: it reads its settings once, with whatever test imports it first."""
+    home = tmp_path_factory.mktemp("airflow")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in airflow_environment(home).items():
+            patch.setenv(name, value)
+        yield home
 
 
 @pytest.fixture(scope="session")

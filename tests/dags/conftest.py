@@ -1,34 +1,19 @@
-"""A home of its own for Airflow, set before anything imports Airflow."""
+"""Airflow's database, and the DAGs as Airflow reads them."""
 
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-DAGS = PROJECT / "dags"
-
-
-def airflow_environment(home: Path) -> dict[str, str]:
-    return {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-    }
+from tests.conftest import DAGS
 
 
 @pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("airflow")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in airflow_environment(home).items():
-            patch.setenv(name, value)
-        from airflow.utils.db import initdb
+def airflow_home(airflow_settings):
+    """Airflow's home with its database."""
+    from airflow.utils.db import initdb
 
-        initdb()
-        yield home
+    initdb()
+    return airflow_settings
 
 
 @pytest.fixture(scope="session")

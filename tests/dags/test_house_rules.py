@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from jobs.steps import FLOWS, STEPS
-from tests.dags.conftest import DAGS, PROJECT, airflow_environment
+from tests.conftest import DAGS, PROJECT, airflow_environment
 
 FLOW_NAMES = [flow.name for flow in FLOWS]
 ENGINES = ("pyspark", "pysail", "deltalake", "great_expectations")

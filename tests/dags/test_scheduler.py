@@ -13,7 +13,7 @@ import pytest
 from jobs.lake import Lake
 from jobs.settings import Settings
 from jobs.steps import FLOWS
-from tests.dags.conftest import airflow_environment
+from tests.conftest import airflow_environment
 from tests.dags.live_airflow import LiveAirflow
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.slow, pytest.mark.timeout(3000)]

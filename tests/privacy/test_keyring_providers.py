@@ -32,7 +32,6 @@ def from_environment(ring, tmp_path, monkeypatch):
 
 @pytest.fixture
 def from_airflow(ring, tmp_path, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     monkeypatch.setenv("SOPHILUX_KEYRING_PROVIDER", "airflow")
     monkeypatch.setenv("AIRFLOW_VAR_SOPHILUX_KEYRING_SECRET", ring.read_text())
     return load_settings(str(tmp_path / "shop"))
