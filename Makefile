@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.9
 WORKERS ?= 2
+# A file's tests share what they set up; files in our order, the longest first, not those of the most tests.
+SHARED := --dist loadfile --no-loadscope-reorder
 DEMO_HOME ?= shop
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -29,12 +31,12 @@ demo: $(READY) ## Run a generated shop through every flow into ./shop
 
 test: $(READY) ## Lint, types, import direction and all tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) $(SHARED)
 
 check: $(READY) ## Format, lint, types, import direction, fast tests
 	$(BIN)/ruff format --check .
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not parity and not scheduler and not browser and not real_data"
+	$(BIN)/python -m pytest -n $(WORKERS) $(SHARED) -m "not slow and not parity and not scheduler and not browser and not real_data"
 
 .PHONY: lint
 lint: $(READY)

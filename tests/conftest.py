@@ -19,6 +19,34 @@ from jobs.steps import FLOWS
 
 PROJECT = Path(__file__).resolve().parents[1]
 DAGS = PROJECT / "dags"
+LONGEST = (
+    "tests/engines/test_parity.py",
+    "tests/flows/test_real_data.py",
+    "tests/flows/test_keys_stay_secret.py",
+    "tests/marts/test_bad_input.py",
+    "tests/dags/test_scheduler.py",
+    "tests/conform/test_clicks.py",
+    "tests/conform/test_forgetting_purchases.py",
+    "tests/erasure/test_runs.py",
+    "tests/marts/test_bestsellers.py",
+    "tests/marts/test_two_runs.py",
+    "tests/flows/test_generated_shop.py",
+    "tests/flows/test_erased_stay_away.py",
+    "tests/marts/test_people_tables.py",
+    "tests/erasure/test_shop.py",
+    "tests/conform/test_held.py",
+    "tests/conform/test_addresses.py",
+    "tests/dags/test_runs.py",
+    "tests/report/test_pages.py",
+    "tests/flows/test_no_direct_identifier_leaves.py",
+)
+"""Files that take longest; not the scheduler's beside those of Spark, for either wants the whole machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest files: begun last, one would keep one worker busy while the others have nothing to do."""
+    places = {file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 def must_run(name: str) -> bool:
