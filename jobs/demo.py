@@ -13,7 +13,7 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts.abuse import BURST
-from jobs.privacy.masks import mask_text
+from jobs.privacy.minimisation.masks import mask_text
 from jobs.requests.closed_accounts import CLOSED_ACCOUNT
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop

@@ -33,3 +33,10 @@ def test_every_test_that_is_named_is_there():
         if not (PROJECT / path).exists() or (name and f"def {name}(" not in (PROJECT / path).read_text())
     ]
     assert missing == []
+
+
+def test_all_code_that_is_named_is_there():
+    named = [room for _, _, kept, _ in ROWS for room in re.findall(r"`([a-z_/]+)`", kept)]
+    jobs = PROJECT / "jobs"
+    assert len(named) > len(ROWS)
+    assert [room for room in named if not ((jobs / room).is_dir() or (jobs / f"{room}.py").exists())] == []

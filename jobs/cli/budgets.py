@@ -8,7 +8,7 @@ from jobs.cli.output import Format, print_rows
 @app.command(name="privacy-budget", epilog="Example: sophilux privacy-budget --home shop")
 def privacy_budget(home: Home = None, format_: Form = Format.TABLE) -> None:
     """List what each data set and period has spent of its privacy budget, as rho and as epsilon."""
-    from jobs.privacy.budgets import read_spending
+    from jobs.privacy.budget.ledger import read_spending
 
     with open_lake(home) as lake:
         rows = [

@@ -40,7 +40,7 @@ def secret(
 ) -> None:
     """Take in the secret that the publisher shares with us for 30 days."""
     from jobs.privacy.keyring import open_keyring
-    from jobs.privacy.pair_keys import put_shared_secret, read_secret
+    from jobs.privacy.pair.keys import put_shared_secret, read_secret
 
     with open_lake(home) as lake:
         _check_partner(lake, partner)

@@ -83,8 +83,8 @@ def list_requests(
     """List requests that are not answered, the most urgent first."""
     with open_lake(home) as lake:
         from jobs.lake import columns as C
-        from jobs.privacy import request_ledger as ledger
-        from jobs.privacy.calendars import load_calendar
+        from jobs.privacy.rights import request_ledger as ledger
+        from jobs.privacy.rights.calendars import load_calendar
 
         calendar, today = load_calendar(lake.settings.holidays), datetime.now(UTC).date()
         found = [row for row in ledger.read_requests(lake) if all_ or row[C.ANSWERED_AT] is None]
@@ -112,7 +112,7 @@ def show(
     """Show what happened to a request, and what the person is told."""
     with open_lake(home) as lake:
         from jobs.lake import columns as C
-        from jobs.privacy import request_ledger as ledger
+        from jobs.privacy.rights import request_ledger as ledger
         from jobs.requests.texts import tell_answer
 
         (found,) = ledger.find_requests(lake, [request_id])
@@ -130,7 +130,7 @@ def show(
 def approve(request_ids: Ids, home: Home = None) -> None:
     """Agree that requests to erase are carried out by the next run of serve_requests."""
     with open_lake(home) as lake:
-        from jobs.privacy import request_ledger as ledger
+        from jobs.privacy.rights import request_ledger as ledger
 
         done = ledger.approve(lake, request_ids, now=datetime.now(UTC), by=name_account())
     typer.echo(f"{len(done):,} approved.")
@@ -148,7 +148,7 @@ def serve(
     now, by = datetime.now(UTC), name_account()
     with open_lake(home) as lake:
         from jobs.lake import columns as C
-        from jobs.privacy import request_ledger as ledger
+        from jobs.privacy.rights import request_ledger as ledger
         from jobs.requests.serving import list_servable, list_unapproved, serve
 
         chosen = request_ids or list_servable(lake)
@@ -180,7 +180,7 @@ def answer(
 ) -> None:
     """Take out the file for a person who asked for their data, to send it; readable by you alone."""
     with open_lake(home) as lake:
-        from jobs.privacy import request_ledger as ledger
+        from jobs.privacy.rights import request_ledger as ledger
         from jobs.requests.access import answers
 
         ledger.find_requests(lake, [request_id])

@@ -22,18 +22,18 @@ from pyspark.sql.types import StringType, StructField, StructType
 from jobs.conform.addresses import FIELDS, carrier_source, fold_reports
 from jobs.conform.fields import first_broken, read_text, read_time
 from jobs.conform.folding import fold
-from jobs.conform.forgetting import FILE_PLACE, Claim, Split, split_erased
 from jobs.conform.landing import Waiting, check_not_expired, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
-from jobs.conform.severed_orders import SeveredOrders, find_severed, join_orders
-from jobs.conform.severed_rows import SeveredRows, sever_erased
+from jobs.conform.suppression.erased_rows import FILE_PLACE, Claim, Split, split_erased
+from jobs.conform.suppression.severed_orders import SeveredOrders, find_severed, join_orders
+from jobs.conform.suppression.severed_rows import SeveredRows, sever_erased
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
 from jobs.privacy import tombstones
+from jobs.privacy.minimisation.readings import keep_identifier, keep_listed, keep_parcel_number, keep_time
 from jobs.privacy.pseudonyms import subject_bucket, subject_keys
-from jobs.privacy.readings import keep_identifier, keep_listed, keep_parcel_number, keep_time
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

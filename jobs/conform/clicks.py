@@ -19,21 +19,21 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.conform.folding import fold_scratch
-from jobs.conform.forgetting import FILE_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.linked_visitors import COOKIE, publish_links
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.suppression.erased_rows import FILE_PLACE, Claim, split_erased
 from jobs.conform.visits import form_visits, publish_visits
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.lake.scratch import Scratch
-from jobs.privacy.countries import read_country
 from jobs.privacy.declarations import LISTED, declare
 from jobs.privacy.emails import WHITE_SPACE, normalise_email
-from jobs.privacy.masks import AT, mask_text
+from jobs.privacy.minimisation.countries import read_country
+from jobs.privacy.minimisation.masks import AT, mask_text
+from jobs.privacy.minimisation.readings import keep_code, keep_listed, keep_measure, keep_time
 from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
-from jobs.privacy.readings import keep_code, keep_listed, keep_measure, keep_time
 from jobs.privacy.tombstones import SUBJECT, has_tombstones
 
 if TYPE_CHECKING:

@@ -38,17 +38,17 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import keep_newest
-from jobs.conform.forgetting import ROW_PLACE
 from jobs.conform.landing import Waiting, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
-from jobs.conform.welcome import split_accounts, split_addresses
+from jobs.conform.suppression.erased_rows import ROW_PLACE
+from jobs.conform.suppression.welcome import split_accounts, split_addresses
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
-from jobs.privacy.ages import adult_from
-from jobs.privacy.countries import read_country
 from jobs.privacy.emails import normalise_email
 from jobs.privacy.keyring import SUBJECT
+from jobs.privacy.minimisation.ages import adult_from
+from jobs.privacy.minimisation.countries import read_country
 from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 
 if TYPE_CHECKING:

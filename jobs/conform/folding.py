@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.conform.severed_rows import SeveredRows
+from jobs.conform.suppression.severed_rows import SeveredRows
 from jobs.errors import SophiluxError
 from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C

@@ -19,8 +19,8 @@ from pyspark.sql import functions as F
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
 from jobs.privacy.keyring import SUBJECT
+from jobs.privacy.minimisation.readings import keep_identifier
 from jobs.privacy.pseudonyms import keyed_digest, subject_keys, with_keys
-from jobs.privacy.readings import keep_identifier
 from jobs.privacy.tombstones import SUBJECT as SUBJECT_STONE
 from jobs.privacy.tombstones import find_erased, has_tombstones
 

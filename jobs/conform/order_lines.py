@@ -29,10 +29,10 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import FoldResult, fold_scratch, keep_newest, list_days_of_keys
-from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import Waiting, check_not_expired, list_days_to_repeat, repeat_days
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
-from jobs.conform.severed_orders import SeveredOrders, find_severed, join_orders
+from jobs.conform.suppression.erased_rows import ROW_PLACE, Claim, split_erased
+from jobs.conform.suppression.severed_orders import SeveredOrders, find_severed, join_orders
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport

@@ -27,17 +27,17 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import fold
-from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.linked_purchases import ACCOUNT, ADDRESS, mark_linked, publish_links
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.suppression.erased_rows import ROW_PLACE, Claim, split_erased
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.privacy import tombstones
-from jobs.privacy.countries import read_country
 from jobs.privacy.emails import normalise_email
 from jobs.privacy.keyring import SUBJECT
+from jobs.privacy.minimisation.countries import read_country
 from jobs.privacy.pseudonyms import keyed_digest, subject_bucket, subject_keys, with_keys
 
 if TYPE_CHECKING:

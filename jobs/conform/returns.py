@@ -25,18 +25,18 @@ from jobs.conform.fields import (
     select_rejects,
 )
 from jobs.conform.folding import fold
-from jobs.conform.forgetting import ROW_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.linked_purchases import publish_links
 from jobs.conform.order_lines import broken_amounts, type_amounts
 from jobs.conform.orders import BAD_CURRENCY, BAD_EMAIL, find_subjects
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
-from jobs.conform.severed_orders import SeveredOrders, find_severed, join_orders
+from jobs.conform.suppression.erased_rows import ROW_PLACE, Claim, split_erased
+from jobs.conform.suppression.severed_orders import SeveredOrders, find_severed, join_orders
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.privacy import tombstones
-from jobs.privacy.masks import mask_text
+from jobs.privacy.minimisation.masks import mask_text
 from jobs.privacy.pseudonyms import subject_bucket, subject_keys
 
 if TYPE_CHECKING:

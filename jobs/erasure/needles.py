@@ -10,12 +10,12 @@ from jobs.audit.needles import Kind
 from jobs.lake import Lake
 from jobs.people.identifiers import list_ad_ids
 from jobs.people.person import Person, unite
-from jobs.privacy.commutative import derive_scalar, encrypt
 from jobs.privacy.emails import PROFILES, InvalidAddressError
 from jobs.privacy.keyring import KeyRing, open_keyring
 from jobs.privacy.keyring.keys import PAIR
-from jobs.privacy.match_keys import make_seed
-from jobs.privacy.pair_keys import SHARED_PREFIX
+from jobs.privacy.pair.commutative import derive_scalar, encrypt
+from jobs.privacy.pair.keys import SHARED_PREFIX
+from jobs.privacy.pair.match_keys import make_seed
 
 IN_PACKAGES: Final = Kind.OTHER
 """The kind of identifiers that partners know people by."""

@@ -17,9 +17,9 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.packages import ORDER, Layout, write_shards
 from jobs.lake.scratch import Scratch
-from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import REASONS, add_exclusion, leave_out_small_segments
 from jobs.privacy.encryption import encrypt_file
+from jobs.privacy.rights.choices import apply_choices
 from jobs.privacy.shuffling import add_order
 
 if TYPE_CHECKING:

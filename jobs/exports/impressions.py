@@ -18,9 +18,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.conform.fields import NO, YES, first_broken, read_text, read_time
 from jobs.conform.folding import fold
-from jobs.conform.forgetting import FILE_PLACE, Claim, split_erased
 from jobs.conform.landing import check_not_expired
 from jobs.conform.rejects import check_nothing_lost, publish_rejects
+from jobs.conform.suppression.erased_rows import FILE_PLACE, Claim, split_erased
 from jobs.errors import SophiluxError
 from jobs.exports.partners import PAIR, Partner, load_partners
 from jobs.exports.returning import counts_on, find_returning, is_own, list_destroyed, look_up, open_ring
@@ -29,8 +29,8 @@ from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.privacy import tombstones
 from jobs.privacy.declarations import CALENDAR, declare
+from jobs.privacy.minimisation.readings import keep_campaign, keep_listed, keep_time
 from jobs.privacy.pseudonyms import subject_bucket
-from jobs.privacy.readings import keep_campaign, keep_listed, keep_time
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

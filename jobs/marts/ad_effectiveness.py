@@ -6,7 +6,7 @@ released once it has ended and no purchase can count for it any more, so that it
 The released numbers of a week and partner are differentially private for every human, all of a human's addresses and
 accounts taken together: who was in it and who was not cannot be told apart beyond what the budget allows. One human
 counts in at most ``MAX_CAMPAIGNS`` campaigns of the partner, once in each number of people, and with at most
-``REVENUE_CAP``. The exact numbers are never stored; :mod:`jobs.privacy.budgets` keeps a keyed digest of them.
+``REVENUE_CAP``. The exact numbers are never stored; :mod:`jobs.privacy.budget.ledger` keeps a keyed digest of them.
 """
 
 import json
@@ -35,9 +35,9 @@ from jobs.marts.attribution import (
 )
 from jobs.marts.periods import WEEK, Period, period_of
 from jobs.marts.purchases import keep_sales
-from jobs.privacy.budgets import Release, charge, mark_published
+from jobs.privacy.budget.ledger import Release, charge, mark_published
+from jobs.privacy.budget.noise import add_noise, find_interval, find_threshold
 from jobs.privacy.keyring import open_keyring
-from jobs.privacy.noise import add_noise, find_interval, find_threshold
 from jobs.privacy.shuffling import add_order, order_key
 from jobs.quality import gate
 

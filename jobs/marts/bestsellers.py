@@ -63,10 +63,10 @@ from jobs.marts.releases import (
 )
 from jobs.marts.restatements import COUNT, HIGH, LATE_ORDERS, LOW, sum_hashes
 from jobs.marts.utility import UTILITY, measure_utility
-from jobs.privacy.allowances import Budgets, ChartTerms, load_budgets
-from jobs.privacy.budgets import Release, charge_all, mark_all_published
+from jobs.privacy.budget.allowances import Budgets, ChartTerms, load_budgets
+from jobs.privacy.budget.ledger import Release, charge_all, mark_all_published
+from jobs.privacy.budget.noise import draw_noise, find_epsilon
 from jobs.privacy.keyring import open_keyring
-from jobs.privacy.noise import draw_noise, find_epsilon
 from jobs.privacy.shuffling import order_key
 from jobs.quality import gate
 

@@ -19,7 +19,7 @@ from jobs.lake import columns as C
 from jobs.marts.abuse import CONTRIBUTOR
 from jobs.marts.movements import BOUGHT
 from jobs.marts.periods import ORDINAL, Period, tabulate
-from jobs.privacy.allowances import ChartTerms
+from jobs.privacy.budget.allowances import ChartTerms
 from jobs.privacy.shuffling import add_order
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
 from jobs.marts.slices import cut_buckets
-from jobs.privacy.choices import apply_choices
+from jobs.privacy.rights.choices import apply_choices
 from jobs.quality import gate
 
 if TYPE_CHECKING:

@@ -46,8 +46,8 @@ from jobs.marts.votes import (
     number_products,
     rank_votes,
 )
-from jobs.privacy.choices import apply_choices
 from jobs.privacy.pseudonyms import subject_bucket
+from jobs.privacy.rights.choices import apply_choices
 from jobs.quality import gate
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from jobs.lake import columns as C
 from jobs.marts.bounding import cap_of
 from jobs.marts.periods import KINDS, ORDINAL, ORDINALS_PER_KIND, Period, period_of, tabulate
-from jobs.privacy.allowances import ChartTerms
+from jobs.privacy.budget.allowances import ChartTerms
+from jobs.privacy.budget.noise import check_cost, find_interval, find_threshold
 from jobs.privacy.epochs import read_epoch
-from jobs.privacy.noise import check_cost, find_interval, find_threshold
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

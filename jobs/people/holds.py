@@ -14,7 +14,7 @@ from typing import Any, Final
 from jobs.errors import UsageError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
-from jobs.privacy.request_ledger import reopen_held
+from jobs.privacy.rights.request_ledger import reopen_held
 from jobs.privacy.subject_ids import bucket_of
 
 LEDGER: Final = "ledger.holds"

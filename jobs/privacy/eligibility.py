@@ -13,8 +13,8 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
-from jobs.privacy.countries import country_codes
 from jobs.privacy.export_rules import ALL_COUNTRIES, ExportRules
+from jobs.privacy.minimisation.countries import country_codes
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

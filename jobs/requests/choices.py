@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.lake import Lake
-from jobs.privacy.choice_ledger import Choice, find_returned, keep_waiting, write_choices
+from jobs.privacy.rights.choice_ledger import Choice, find_returned, keep_waiting, write_choices
 from jobs.privacy.tombstones import SUBJECT, list_erased
 
 

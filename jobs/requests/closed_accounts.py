@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.reports import StepReport
-from jobs.privacy import request_ledger as ledger
-from jobs.privacy.calendars import load_calendar
+from jobs.privacy.rights import request_ledger as ledger
+from jobs.privacy.rights.calendars import load_calendar
 from jobs.requests.opening import describe_request
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from jobs.conform.customers import CUSTOMERS, IDENTITIES, publish_subjects
 from jobs.errors import UsageError
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
 from jobs.privacy.pseudonyms import subject_keys
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import payloads
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from jobs.lake import columns as C
-from jobs.privacy.countries import country_codes
+from jobs.privacy.minimisation.countries import country_codes
 
 FIELDS: Final = (C.FULL_NAME, C.PHONE, C.STREET, C.CITY, C.POSTCODE, C.COUNTRY, C.BIRTH_DATE)
 EARLIEST_BIRTH: Final = date(1900, 1, 1)

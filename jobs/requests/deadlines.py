@@ -8,8 +8,8 @@ from typing import Final
 from jobs.errors import DeadlineError
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
-from jobs.privacy.calendars import Calendar, load_calendar
+from jobs.privacy.rights import request_ledger as ledger
+from jobs.privacy.rights.calendars import Calendar, load_calendar
 
 MOST_NAMED: Final = 50
 

@@ -12,7 +12,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.scanning import scan_rows
 from jobs.people.values import find_values
-from jobs.privacy.choice_ledger import CHOICES
+from jobs.privacy.rights.choice_ledger import CHOICES
 from jobs.privacy.subject_ids import bucket_of
 
 IDENTITIES: Final = "vault.identities"

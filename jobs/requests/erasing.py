@@ -10,7 +10,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.people.finding import find_people
 from jobs.people.person import unite
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import payloads, texts
 from jobs.requests.access.answers import drop_answers
 from jobs.requests.outcomes import NO_LINK, Outcome

@@ -13,8 +13,8 @@ from typing import Final
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.scanning import scan_rows
-from jobs.privacy import request_ledger as ledger
-from jobs.privacy.calendars import Calendar, load_calendar
+from jobs.privacy.rights import request_ledger as ledger
+from jobs.privacy.rights.calendars import Calendar, load_calendar
 from jobs.privacy.subject_ids import bucket_of
 from jobs.requests import payloads
 from jobs.requests.wishes import CHOICES, Wish

@@ -15,7 +15,7 @@ class Outcome:
     """How a request ends.
 
     Attributes:
-        state: of :data:`jobs.privacy.request_ledger.STATES`.
+        state: of :data:`jobs.privacy.rights.request_ledger.STATES`.
         reason: what the person is told beside the usual; none where that is enough.
         changes: further columns of its row in the ledger.
         detail: for whoever works on it, without personal data.

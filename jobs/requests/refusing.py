@@ -8,7 +8,7 @@ from typing import Final
 from jobs.errors import UsageError
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import payloads
 from jobs.requests.texts import REFUSALS
 

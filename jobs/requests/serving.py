@@ -15,9 +15,9 @@ from jobs.lake import columns as C
 from jobs.lake.history import forget_versions
 from jobs.lake.pending import clear_pending, list_pending, mark_pending
 from jobs.lake.reports import StepReport
-from jobs.privacy import request_ledger as ledger
-from jobs.privacy.calendars import load_calendar
-from jobs.privacy.choice_ledger import Choice
+from jobs.privacy.rights import request_ledger as ledger
+from jobs.privacy.rights.calendars import load_calendar
+from jobs.privacy.rights.choice_ledger import Choice
 from jobs.requests import payloads
 from jobs.requests.access.answers import drop_old_answers
 from jobs.requests.access.building import build_answer

@@ -6,7 +6,7 @@ The privacy office may send them as they are or put them into a letter of its ow
 from typing import Final
 
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 
 UNKNOWN: Final = (
     "We hold nothing about the address you wrote with: no account, no order and no other record. "

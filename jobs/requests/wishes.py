@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from jobs.errors import UsageError
 from jobs.lake import columns as C
-from jobs.privacy.choices import ADS, FLAGS
 from jobs.privacy.keyring import Key
-from jobs.privacy.request_ledger import CORRECT, KINDS, OPT_IN, OPT_OUT
+from jobs.privacy.rights.choices import ADS, FLAGS
+from jobs.privacy.rights.request_ledger import CORRECT, KINDS, OPT_IN, OPT_OUT
 from jobs.privacy.subject_ids import make_subject_id
 from jobs.requests.corrections import FIELDS, read_values
 from jobs.sources.csv_records import Line, read_records
@@ -31,7 +31,7 @@ class Wish:
     """One thing that one person asks for; printing it shows nothing of the person.
 
     Attributes:
-        kind: one of :data:`jobs.privacy.request_ledger.KINDS`.
+        kind: one of :data:`jobs.privacy.rights.request_ledger.KINDS`.
         subject_id: pseudonym of the address.
         purpose: of an opt-out or opt-in: ``ads`` or ``personalisation``.
         email: the address as it was written.

@@ -21,7 +21,7 @@ import zstandard
 
 from jobs.errors import UsageError
 from jobs.lake import columns as C
-from jobs.privacy.allowances import DEFAULT_FILE
+from jobs.privacy.budget.allowances import DEFAULT_FILE
 from jobs.settings import Settings, is_remote
 
 Progress = Callable[[str], None] | None

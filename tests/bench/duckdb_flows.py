@@ -12,7 +12,7 @@ import duckdb
 from jobs.conform import clicks, visits
 from jobs.privacy.emails import SHAPE
 from jobs.privacy.keyring import Key
-from jobs.privacy.masks import CARD, EMAIL
+from jobs.privacy.minimisation.masks import CARD, EMAIL
 from jobs.privacy.pseudonyms import BLOCK_BYTES, INNER_PAD, OUTER_PAD
 
 WRITE = "(FORMAT parquet, COMPRESSION zstd)"

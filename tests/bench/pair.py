@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from jobs.privacy.commutative import derive_scalar, encrypt_batches, reencrypt_batches
-from jobs.privacy.match_keys import make_seed
+from jobs.privacy.pair.commutative import derive_scalar, encrypt_batches, reencrypt_batches
+from jobs.privacy.pair.match_keys import make_seed
 
 ROWS = int(os.environ.get("BENCH_PAIR_ROWS", "20000"))
 REPEATS = 3

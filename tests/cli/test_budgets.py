@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from jobs.privacy.budgets import CHARGES, Release, charge
+from jobs.privacy.budget.ledger import CHARGES, Release, charge
 from tests.cli.test_cli import call
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ def test_help_has_an_example():
 
 
 def test_each_column_is_told_with_its_sources_and_declarations(lake):
-    from jobs.privacy.ages import adult_from
+    from jobs.privacy.minimisation.ages import adult_from
 
     made = {"subject_id": F.col("subject_id"), "adult_from": adult_from(F.col("birth_date"))}
     columns = lake.contracts[SUBJECTS].columns

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from jobs.cli.commands import app
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from jobs.conform import customers
 from jobs.conform.circles import draw_circles
 from jobs.lake import Days
-from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import add_exclusion, keep_eligible
 from jobs.privacy.export_rules import ExportRules
+from jobs.privacy.rights.choices import apply_choices
 from tests.conform.landed import DAYS, customer, land, rows
 from tests.requests.asking import ask
 

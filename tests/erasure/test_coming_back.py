@@ -20,12 +20,12 @@ from jobs.exports.pair.packages import export_list
 from jobs.exports.partners import Partner
 from jobs.people.holds import place_hold, release_hold
 from jobs.privacy import tombstones
-from jobs.privacy.commutative import derive_scalar, encrypt
 from jobs.privacy.emails import PROFILES
 from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import open_keyring
-from jobs.privacy.match_keys import make_seed
-from jobs.privacy.pair_keys import find_own_key
+from jobs.privacy.pair.commutative import derive_scalar, encrypt
+from jobs.privacy.pair.keys import find_own_key
+from jobs.privacy.pair.match_keys import make_seed
 from tests.exports.pair.publisher import make_secret, read_lines
 from tests.exports.people import share
 

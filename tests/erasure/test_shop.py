@@ -18,7 +18,7 @@ from jobs.exports import packages, register
 from jobs.lake import Days, Lake
 from jobs.people.finding import find_people
 from jobs.people.identifiers import list_ad_ids
-from jobs.privacy.choice_ledger import Choice
+from jobs.privacy.rights.choice_ledger import Choice
 from jobs.requests.choices import record_choices
 from jobs.runner import run_step
 from jobs.steps import STEPS

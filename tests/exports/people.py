@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from jobs.exports.partners import Partner
 from jobs.privacy.keyring import open_keyring
-from jobs.privacy.pair_keys import put_shared_secret
+from jobs.privacy.pair.keys import put_shared_secret
 
 from .conftest import DAY, LONG_AGO, fill, fill_subjects
 

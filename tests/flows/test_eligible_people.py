@@ -8,8 +8,8 @@ import pytest
 
 from jobs.exports.audiences import find_segments
 from jobs.exports.partners import OPAQUE, PAIR, load_partners_file
-from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import REASONS, add_exclusion
+from jobs.privacy.rights.choices import apply_choices
 from tests.conftest import DEMO_DAYS, DEMO_FIRST_DAY
 from tests.exports.reading import ids, make_id
 

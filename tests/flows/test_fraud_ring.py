@@ -9,7 +9,7 @@ from jobs.lake import Days, Lake
 from jobs.marts import also_bought, bestsellers, bestsellers_exact
 from jobs.marts.abuse import BURST
 from jobs.marts.charts import CHART
-from jobs.privacy.allowances import DEFAULT_FILE
+from jobs.privacy.budget.allowances import DEFAULT_FILE
 from jobs.runner import run_step
 from jobs.samples.generated import write_shop
 from jobs.samples.purchases import RING, RING_NIGHTS, RING_UNITS

@@ -12,7 +12,7 @@ from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.people.finding import find_people
 from jobs.people.holds import place_hold, release_hold
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import closed_accounts, serving
 from jobs.requests.access import answers
 from jobs.requests.texts import UNKNOWN, WAITS_FOR_ACCOUNT

@@ -27,8 +27,8 @@ from jobs.marts.ad_effectiveness import (
 )
 from jobs.marts.attribution import ALL, MAX_CAMPAIGNS, REVENUE_CAP
 from jobs.marts.periods import WEEK, period_of
-from jobs.privacy.budgets import read_spending
-from jobs.privacy.noise import find_scale
+from jobs.privacy.budget.ledger import read_spending
+from jobs.privacy.budget.noise import find_scale
 from jobs.settings import load_settings
 from tests.marts.tables import fill, order, product
 

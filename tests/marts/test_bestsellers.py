@@ -19,8 +19,8 @@ from jobs.marts.abuse import CONTRIBUTOR
 from jobs.marts.bounding import bound_contributions, count_cells, order_movements, tabulate_limits
 from jobs.marts.periods import MONTH, build_calendar, period_of
 from jobs.marts.releases import find_noise, keep_significant, list_planned, tabulate_cuts
-from jobs.privacy.allowances import DEFAULT_FILE, load_budgets
-from jobs.privacy.budgets import read_spending
+from jobs.privacy.budget.allowances import DEFAULT_FILE, load_budgets
+from jobs.privacy.budget.ledger import read_spending
 from jobs.privacy.keyring import Key
 from jobs.settings import load_settings
 from tests.marts.tables import DAY, at, comeback, fill, line, order, product

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.lake import Days, Lake
 from jobs.marts import bestsellers_exact
-from jobs.privacy.budgets import read_spending
+from jobs.privacy.budget.ledger import read_spending
 from jobs.settings import load_settings
 from tests.marts import test_ad_effectiveness as ads
 from tests.marts.tables import DAY

@@ -15,9 +15,9 @@ from jobs.marts.bounding import bound_contributions, count_cells, order_movement
 from jobs.marts.periods import MONTH, build_calendar, period_of
 from jobs.marts.releases import CUTOFF, SCALES, fill_zeros, keep_significant, tabulate_cuts, tabulate_noise
 from jobs.marts.utility import measure_utility
-from jobs.privacy.allowances import load_budgets
+from jobs.privacy.budget.allowances import load_budgets
+from jobs.privacy.budget.noise import draw_noise
 from jobs.privacy.keyring import Key
-from jobs.privacy.noise import draw_noise
 from jobs.samples.catalogue import make_catalogue
 from jobs.samples.plan import Plan
 

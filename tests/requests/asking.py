@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.privacy.subject_ids import find_subject_key, make_subject_id
 from jobs.requests.opening import open_requests
 from jobs.requests.serving import serve_choices

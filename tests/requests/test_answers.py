@@ -19,7 +19,7 @@ from jobs.exports.partners import Partner
 from jobs.lake import columns as C
 from jobs.people.held_rows import Keeper
 from jobs.people.person import Person
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests.access import answers
 from jobs.requests.access.archive import Answer, list_files, pack
 from jobs.requests.access.building import find_person

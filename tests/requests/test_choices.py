@@ -5,10 +5,10 @@ from pyspark.sql import functions as F
 from jobs.exports.partners import Partner
 from jobs.lake import Days
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
-from jobs.privacy.choice_ledger import CHOICES, Choice, restore_waiting
-from jobs.privacy.choices import apply_choices
 from jobs.privacy.keyring import SUBJECT, KeyRing
+from jobs.privacy.rights import request_ledger as ledger
+from jobs.privacy.rights.choice_ledger import CHOICES, Choice, restore_waiting
+from jobs.privacy.rights.choices import apply_choices
 from jobs.privacy.subject_ids import bucket_of
 from jobs.privacy.tombstones import SUBJECT as SUBJECT_KIND
 from jobs.privacy.tombstones import lift_tombstones, set_tombstones

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.lake import Days
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.privacy.subject_ids import bucket_of
 from jobs.requests import closed_accounts
 from tests.exports.conftest import fill

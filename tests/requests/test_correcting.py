@@ -7,7 +7,7 @@ import pytest
 from jobs.conform import customers
 from jobs.lake import Days
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests.serving import serve
 from jobs.requests.texts import NOTHING_TO_CORRECT
 from tests.conform.landed import DAYS, customer, land, rows

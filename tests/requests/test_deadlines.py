@@ -4,7 +4,7 @@ import pytest
 
 from jobs.errors import DeadlineError
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests.deadlines import check_deadlines, find_urgent
 from tests.requests.asking import NOON, ask, id_of
 

@@ -9,7 +9,7 @@ import pytest
 from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN, Outcome
 from jobs.errors import SophiluxError, UsageError
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import texts
 from jobs.requests.access import answers
 from jobs.requests.serving import list_servable, serve

@@ -7,8 +7,8 @@ import pytest
 
 from jobs.errors import KeyRingError, UsageError
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
 from jobs.privacy.keyring import open_keyring
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.privacy.subject_ids import bucket_of, find_subject_key
 from jobs.requests import payloads
 from jobs.requests.opening import draw_request_id, open_requests

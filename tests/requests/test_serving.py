@@ -9,7 +9,7 @@ import pytest
 from jobs.errors import SophiluxError
 from jobs.lake import Days, pending
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import payloads, serving
 from tests.requests.asking import NOON, ask, events, state
 

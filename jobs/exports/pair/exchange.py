@@ -21,9 +21,9 @@ from jobs.errors import SophiluxError, UsageError
 from jobs.exports.pair.files import REPEATED, IdentifierFile, as_array, check_name, gather, intersect, write_identifiers
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
-from jobs.privacy.commutative import Encrypted, check_batches, derive_scalar, invert_scalar, reencrypt_batches
 from jobs.privacy.keyring import Key, open_keyring
-from jobs.privacy.pair_keys import find_own_key, find_scope
+from jobs.privacy.pair.commutative import Encrypted, check_batches, derive_scalar, invert_scalar, reencrypt_batches
+from jobs.privacy.pair.keys import find_own_key, find_scope
 
 if TYPE_CHECKING:
     import pyarrow as pa

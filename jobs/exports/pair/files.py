@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from jobs.errors import SourceError, UsageError
 from jobs.lake import columns as C
 from jobs.lake import storage
-from jobs.privacy.commutative import POINT_BYTES
+from jobs.privacy.pair.commutative import POINT_BYTES
 from jobs.settings import is_remote
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from jobs.exports.pair.files import gather
 from jobs.exports.partners import CLEAN_ROOM, Partner
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy.commutative import derive_scalar, encrypt_batches
 from jobs.privacy.eligibility import keep_eligible
 from jobs.privacy.emails import PROFILES
 from jobs.privacy.keyring import open_keyring
-from jobs.privacy.match_keys import match_seed, secret_relation
-from jobs.privacy.pair_keys import OWN_DAYS, SHARED_DAYS, find_own_key, find_scope, find_shared_secret, find_window
+from jobs.privacy.pair.commutative import derive_scalar, encrypt_batches
+from jobs.privacy.pair.keys import OWN_DAYS, SHARED_DAYS, find_own_key, find_scope, find_shared_secret, find_window
+from jobs.privacy.pair.match_keys import match_seed, secret_relation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +100,7 @@ def make_seeds(eligible: "DataFrame", addresses: "DataFrame", secret: "DataFrame
     Args:
         eligible: subjects that may be exported.
         addresses: rows of :func:`jobs.exports.identities.find_addresses`.
-        secret: :func:`jobs.privacy.match_keys.secret_relation`.
+        secret: :func:`jobs.privacy.pair.match_keys.secret_relation`.
 
     Returns:
         ``_human``, and ``_seed``, which is null where there is no address; one row per subject.

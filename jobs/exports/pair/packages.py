@@ -32,11 +32,11 @@ from jobs.exports.pair.lists import PairList, encrypt_list
 from jobs.exports.partners import PAIR, Partner
 from jobs.lake import Lake, storage
 from jobs.lake import columns as C
-from jobs.privacy.choices import apply_choices
 from jobs.privacy.eligibility import REASONS, SMALL_SEGMENT, add_exclusion
 from jobs.privacy.encryption import encrypt_file
 from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import open_keyring
+from jobs.privacy.rights.choices import apply_choices
 from jobs.privacy.signatures import open_signer
 
 if TYPE_CHECKING:

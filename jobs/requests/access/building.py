@@ -6,7 +6,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.people.finding import find_asked
 from jobs.people.person import Person
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import payloads
 from jobs.requests.access.answers import keep_answer
 from jobs.requests.access.archive import Answer, pack

@@ -18,11 +18,11 @@ from jobs.exports.pair.exchange import MINIMUM_LIST, ListTooSmallError
 from jobs.exports.pair.packages import export_list
 from jobs.exports.partners import Partner
 from jobs.exports.verification import verify_package
-from jobs.privacy.commutative import derive_scalar, encrypt
 from jobs.privacy.export_rules import ExportRules
 from jobs.privacy.keyring import open_keyring
-from jobs.privacy.match_keys import make_seed
-from jobs.privacy.pair_keys import find_own_key
+from jobs.privacy.pair.commutative import derive_scalar, encrypt
+from jobs.privacy.pair.keys import find_own_key
+from jobs.privacy.pair.match_keys import make_seed
 from jobs.privacy.signatures import open_signer
 from tests.exports.conftest import DAY
 from tests.exports.people import NEWS, SCOPE_START, fill_people, name_address, share

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import functions as F
 
 from jobs.privacy.declarations import CODE, LISTED, MEASURE, TIME, declare
-from jobs.privacy.masks import holds_card, holds_email
+from jobs.privacy.minimisation.masks import holds_card, holds_email
 
 if TYPE_CHECKING:
     from pyspark.sql import Column

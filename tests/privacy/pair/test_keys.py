@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.errors import KeyRingError, UsageError
 from jobs.privacy.keyring import KeyRing
-from jobs.privacy.pair_keys import (
+from jobs.privacy.pair.keys import (
     find_own_key,
     find_scope,
     find_shared_secret,

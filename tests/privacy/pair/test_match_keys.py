@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from jobs.privacy.commutative import decrypt, encrypt, reencrypt
-from jobs.privacy.match_keys import make_seed, match_seed, secret_relation
+from jobs.privacy.pair.commutative import decrypt, encrypt, reencrypt
+from jobs.privacy.pair.match_keys import make_seed, match_seed, secret_relation
 
 SHARED = bytes(range(32))
 OURS = bytes([0x11] * 31 + [0])

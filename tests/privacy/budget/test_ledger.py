@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from jobs.errors import BudgetError, UsageError
 from jobs.lake import Lake
-from jobs.privacy.allowances import DEFAULT_FILE, load_budgets
-from jobs.privacy.budgets import CHARGES, Release, charge, charge_all, mark_all_published, mark_published, read_spending
+from jobs.privacy.budget.allowances import DEFAULT_FILE, load_budgets
+from jobs.privacy.budget.ledger import (
+    CHARGES,
+    Release,
+    charge,
+    charge_all,
+    mark_all_published,
+    mark_published,
+    read_spending,
+)
 from jobs.settings import load_settings
 
 NOW = datetime(2024, 4, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import KeyRingError
-from jobs.privacy import commutative
-from jobs.privacy.commutative import (
+from jobs.privacy.pair import commutative
+from jobs.privacy.pair.commutative import (
     InvalidPointError,
     check,
     check_batches,

@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from jobs.privacy.masks import holds_card, holds_email, mask_text
+from jobs.privacy.minimisation.masks import holds_card, holds_email, mask_text
 
 CARDS = ("4111111111111111", "5500000000000004", "378282246310005", "6011111111111117", "3530111333300000")
 

@@ -1,7 +1,7 @@
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.privacy.countries import read_country
+from jobs.privacy.minimisation.countries import read_country
 
 ONLINE_RETAIL = (
     "Australia", "Austria", "Bahrain", "Belgium", "Brazil", "Canada", "Channel Islands", "Cyprus", "Czech Republic",

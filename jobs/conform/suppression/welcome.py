@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.conform.forgetting import ROW_PLACE, Claim, Split, lay_beside, lay_written, mark_erased, split_marked
+from jobs.conform.suppression.erased_rows import (
+    ROW_PLACE,
+    Claim,
+    Split,
+    lay_beside,
+    lay_written,
+    mark_erased,
+    split_marked,
+)
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
-from jobs.privacy.choice_ledger import restore_waiting
+from jobs.privacy.rights.choice_ledger import restore_waiting
 from jobs.privacy.tombstones import PERSON, SUBJECT, has_tombstones, lift_tombstones, set_tombstones
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives import hashes, hmac
 from jobs.errors import BudgetError
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy.allowances import Allowance, load_budgets
+from jobs.privacy.budget.allowances import Allowance, load_budgets
+from jobs.privacy.budget.noise import find_epsilon
 from jobs.privacy.epochs import epoch_of
 from jobs.privacy.keyring import Key, open_keyring
-from jobs.privacy.noise import find_epsilon
 
 CHARGES: Final = "ledger.privacy_charges"
 PURPOSE: Final = "budget"

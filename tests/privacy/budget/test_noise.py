@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.privacy.noise import (
+from jobs.privacy.budget.noise import (
     add_noise,
     check_cost,
     draw_noise,

@@ -120,8 +120,8 @@ def test_nobody_erased_leaves_the_plan_as_it_was(lake, monkeypatch):
     def refuse(*_args, **_options):
         pytest.fail("somebody was looked for")
 
-    monkeypatch.setattr("jobs.conform.forgetting.find_erased", refuse)
-    monkeypatch.setattr("jobs.conform.forgetting.find_written", refuse)
+    monkeypatch.setattr("jobs.conform.suppression.erased_rows.find_erased", refuse)
+    monkeypatch.setattr("jobs.conform.suppression.erased_rows.find_written", refuse)
     assert run(lake).forgotten == 0
 
 

@@ -9,7 +9,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy.emails import normalise_email
 from jobs.privacy.keyring import SUBJECT as SUBJECT_KEY
-from jobs.privacy.masks import EMAIL
+from jobs.privacy.minimisation.masks import EMAIL
 from jobs.privacy.pseudonyms import keyed_digest, subject_keys, with_keys
 from jobs.privacy.tombstones import SUBJECT, find_erased
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.conform.held import find_kept, leave_held_days
-from jobs.conform.written_addresses import find_written
-from jobs.conform.written_numbers import find_numbers
+from jobs.conform.suppression.held_rows import find_kept, leave_held_days
+from jobs.conform.suppression.written_addresses import find_written
+from jobs.conform.suppression.written_numbers import find_numbers
 from jobs.lake import Contract, Lake, pending
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch

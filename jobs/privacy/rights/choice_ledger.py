@@ -14,7 +14,7 @@ from typing import Any, Final
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy import tombstones
-from jobs.privacy.choices import ADS, PERSONALISATION
+from jobs.privacy.rights.choices import ADS, PERSONALISATION
 from jobs.privacy.subject_ids import bucket_of
 
 CHOICES: Final = "ledger.choices"

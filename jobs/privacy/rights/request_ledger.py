@@ -21,7 +21,7 @@ from typing import Any, Final
 from jobs.errors import UsageError
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.privacy.calendars import load_calendar
+from jobs.privacy.rights.calendars import load_calendar
 
 REQUESTS: Final = "ledger.requests"
 EVENTS: Final = "ledger.request_events"

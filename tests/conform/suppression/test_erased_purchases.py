@@ -10,8 +10,8 @@ from jobs.conform import carrier_updates, customers, landing, order_lines, order
 from jobs.lake import Days, Lake
 from jobs.people.burying import bury
 from jobs.people.finding import find_people
-from jobs.privacy.choice_ledger import Choice
-from jobs.privacy.choices import FLAGS, apply_choices
+from jobs.privacy.rights.choice_ledger import Choice
+from jobs.privacy.rights.choices import FLAGS, apply_choices
 from jobs.privacy.severing import PREFIX
 from jobs.privacy.subject_ids import subject_digest
 from jobs.privacy.tombstones import set_tombstones

@@ -3,8 +3,8 @@
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.privacy import readings
-from jobs.privacy.ages import adult_from
+from jobs.privacy.minimisation import readings
+from jobs.privacy.minimisation.ages import adult_from
 
 CARD = "4111111111111111"
 

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.errors import UsageError
 from jobs.lake import columns as C
-from jobs.privacy import request_ledger as ledger
+from jobs.privacy.rights import request_ledger as ledger
 from tests.requests.asking import NOON, ask, events, state
 
 

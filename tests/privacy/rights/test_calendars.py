@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
-from jobs.privacy.calendars import TERM, Calendar, load_calendar
+from jobs.privacy.rights.calendars import TERM, Calendar, load_calendar
 
 MONDAY = date(2026, 3, 2)
 GOLDEN_WEEK = """

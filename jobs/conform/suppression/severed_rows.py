@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from jobs.conform.held import find_kept
+from jobs.conform.suppression.held_rows import find_kept
 from jobs.lake import Contract, Lake
 from jobs.lake import columns as C
 from jobs.lake.erasures import SEVER

@@ -1,0 +1,1 @@
+"""Values kept only as precise as their purpose needs, and without what names somebody."""
