@@ -45,15 +45,11 @@ with DAG(
     @task
     def list_partners() -> list[str]:
         """Names of the partners who get a package; without a day asked for, of those who have none of it yet."""
-        from jobs.exports.overdue import has_package
-        from jobs.exports.partners import find_recipients
+        from jobs.exports.overdue import list_waiting
         from jobs.lake import Lake
         from jobs.settings import load_settings
 
-        settings, day = load_settings(), current_day()
-        lake, is_asked_for = Lake.open(settings), is_day_asked_for()
-        names = [partner.name for partner in find_recipients(settings.partners)]
-        return [name for name in names if is_asked_for or not has_package(lake, name, day)]
+        return list_waiting(Lake.open(load_settings()), None if is_day_asked_for() else current_day())
 
     exports_packages = part_task("exports.packages")
     exports_packages.expand(part=list_partners())

@@ -8,6 +8,10 @@ class SophiluxError(Exception):
     """A stated rule was broken; the message alone is enough to act on."""
 
 
+class UnexpectedError(SophiluxError):
+    """Something failed that no rule of ours foresees; told by its kind alone, because its words may name somebody."""
+
+
 class UsageError(SophiluxError):
     """The caller asked for something that does not exist or cannot be (exit code 2)."""
 

@@ -14,16 +14,15 @@ from typing import cast
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from jobs.errors import CommitConflictError, SophiluxError, SourceError, UsageError
+from jobs.errors import CommitConflictError, SophiluxError, SourceError, UnexpectedError, UsageError
 from jobs.lake import Days, Lake
-from jobs.lake.reports import DONE, FAILED, REFUSED, StepReport
+from jobs.lake.reports import DONE, FAILED, REFUSED, STEP_RUNS, StepReport
 from jobs.settings import Settings
 from jobs.steps import STEPS, Step, find_steps
 
 logger = logging.getLogger(__name__)
 
-STEP_RUNS = "ledger.step_runs"
-NO_RULE = (CommitConflictError, SourceError)
+NO_RULE = (CommitConflictError, SourceError, UnexpectedError)
 """Errors of ours that break no rule: the same run may go well the next time."""
 FORGETTING = ("ledger.tombstones",)
 """Tables whose change means that a step may have read people who are to be forgotten."""

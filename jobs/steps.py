@@ -10,7 +10,12 @@ from jobs.errors import UsageError
 
 @dataclass(frozen=True)
 class Step:
-    """One step; ``name`` is its module below ``jobs``."""
+    """One step; ``name`` is its module below ``jobs``.
+
+    ``reads`` and ``writes`` order the tasks of a DAG and tell what other flows wait for. Of ledgers they name those
+    alone whose rows are the step's own work, not what any step obeys or may leave there: runs, tombstones, choices that
+    waited.
+    """
 
     name: str
     purpose: str

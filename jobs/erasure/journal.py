@@ -22,11 +22,11 @@ from jobs.erasure.outcomes import ErasureRequest
 from jobs.errors import KeyRingError
 from jobs.lake import Lake
 from jobs.lake import columns as C
+from jobs.lake.reports import STEP_RUNS
 from jobs.lake.scanning import scan_rows
 from jobs.people.person import Person, unite
 
 LEDGER: Final = "ledger.erasure_runs"
-STEP_RUNS: Final = "ledger.step_runs"
 FOUND: Final = "people found"
 BURIED: Final = "tombstones written"
 SWEPT: Final = "tables swept"

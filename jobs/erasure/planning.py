@@ -40,11 +40,8 @@ def judge_people(lake: Lake, requests: Sequence[ErasureRequest], keeper: Keeper)
 
 
 def list_spared(run: Run) -> tuple[Person, ...]:
-    """People of a run of whom holds keep something."""
-    spared = run.results.get("spared", ())
-    matched = match_requests(run.requests, run.people)
-    places = {place for request, found in matched if request.request_id in spared for place in found}
-    return tuple(run.people[place] for place in sorted(places))
+    """People of a run of whom holds keep something; a request may be about others besides, who are gone."""
+    return tuple(run.people[place] for place in run.results["held_people"])
 
 
 def match_requests(

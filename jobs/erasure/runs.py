@@ -27,6 +27,8 @@ LOCK: Final = "erasure"
 ROUNDS: Final = 3
 PAUSE_SECONDS: Final = 1.0
 """Before another round, for what a run beside this one is about to commit or to give up."""
+INSIDE: Final = frozenset({"spared", "held_people", "left"})
+"""Results that only the run itself needs; all others stand in the certificate."""
 Progress = Callable[[str], None]
 
 
@@ -89,7 +91,8 @@ def _serve(
     answered = [{"request_id": o.request_id, "state": o.state, "reason": o.reason} for o in outcomes if o.state != HELD]
     spared = [outcome.request_id for outcome in outcomes if outcome.state in (HELD, PARTLY)]
     served = [request for request, outcome in zip(requests, outcomes, strict=True) if outcome.state != HELD]
-    run = journal.begin(lake, people, served, requests=answered, spared=spared)
+    held_people = [place for place, each in enumerate(going) if each.state == PARTLY]
+    run = journal.begin(lake, people, served, requests=answered, spared=spared, held_people=held_people)
     document = _finish(lake, run, progress)
     return [replace(o, run_id=None if o.state == HELD else run.run_id) for o in outcomes], document
 
@@ -181,7 +184,7 @@ class _Work:
         """Write, sign and keep the certificate."""
         self.progress("certifying")
         key = derive_key(self.lake, f"{LABEL} {self.run.run_id}")
-        results = {name: value for name, value in self.run.results.items() if name not in ("spared", "left")}
+        results = {name: value for name, value in self.run.results.items() if name not in INSIDE}
         at = journal.read_clock(self.lake)
         document = {
             "format_version": certificates.FORMAT_VERSION,

@@ -9,15 +9,17 @@ from typing import Final
 
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.lake.reports import is_done
+from jobs.lake.reports import STEP_RUNS, is_done
 
-STEP_RUNS: Final = "ledger.step_runs"
 CLICKS: Final = "conform.clicks"
 PURCHASES: Final = "conform.order_lines"
 
 
 def find_whole_day(lake: Lake, step: str, day: date) -> date | None:
     """The last day up to a day that a step has done, and that was over then; runs that failed do not count.
+
+    A day before it that failed and was not run again is missing from the tables, and comes when it is; packages do not
+    wait for it, because the days after it tell more of what is wanted now.
 
     Args:
         lake: the lake.

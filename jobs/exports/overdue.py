@@ -18,6 +18,12 @@ def has_package(lake: Lake, partner: str, day: date) -> bool:
     return any(entry[C.DAY] >= day for entry in register.list_entries(lake, partner))
 
 
+def list_waiting(lake: Lake, day: date | None) -> list[str]:
+    """Names of the partners who were sent neither a day's package nor a later one; without a day, of all."""
+    names = [partner.name for partner in find_recipients(lake.settings.partners)]
+    return [name for name in names if day is None or not has_package(lake, name, day)]
+
+
 def is_overdue(lake: Lake, partner: str, day: date) -> bool:
     """Whether a partner was told of people, and has no package of the day; who was told of nobody can wait."""
     return bool(register.list_entries(lake, partner)) and not has_package(lake, partner, day)

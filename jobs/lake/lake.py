@@ -120,6 +120,9 @@ class Lake(Tables):
         Raises:
             CommitConflictError: it has, or something failed while old files were removed; what ran can run again.
         """
+        for table in filter(self.exists, tables):
+            # Widened to its contract now, so that this is nobody's commit later on.
+            commits.open_table(self.contracts[table], self.location(table))
         outer, self._fence = self._fence, fences.Fence(self.version, tables)
         try:
             with fences.retry_when_forgotten(self.home, self._fence):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from jobs.lake import columns as C
 
+STEP_RUNS: Final = "ledger.step_runs"
 DONE: Final = "done"
 REFUSED: Final = "refused"
 """A stated rule was broken, such as a gate or a budget; the same run would be refused again."""

@@ -7,7 +7,7 @@ A person who opens a new account is welcome: the tombstones of the address are l
 taken in; what happened before stays away.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,9 @@ SUBJECT, PERSON, ORDER, RETURN, PARCEL, AD_ID = KINDS
 NOTHING_WAITS: Final = {C.ADS_OPT_OUT_AT: None, C.PERSONALISATION_OPT_OUT_AT: None}
 Names = Mapping[str, Collection[str]]
 """What people are called, by kind."""
+Returns = Mapping[str, Mapping[str, datetime]]
+"""What people are called who come back, by kind, each with the time from which on it is taken in."""
+Row = dict[str, Any]
 
 
 def tombstone_digest(lake: Lake) -> Callable[[str], str]:
@@ -72,12 +75,14 @@ def set_tombstones(lake: Lake, names: Names, *, at: datetime) -> None:
         lake.extend(TABLE, [str(at.date())], choose)
 
 
-def lift_tombstones(lake: Lake, names: Mapping[str, Mapping[str, datetime]]) -> None:
+def lift_tombstones(lake: Lake, names: Returns, *, keep: Callable[[Sequence[Row]], None] = lambda _: None) -> None:
     """Welcome people who opened a new account.
 
     Args:
         lake: the lake.
         names: what they are called, by kind, each with the time from which on it is taken in.
+        keep: is given the tombstones as they are, before what waits on them is dropped; called again where somebody
+            changed them meanwhile.
     """
     digest = tombstone_digest(lake)
     times = {(kind, digest(f"{kind}:{name}")): at for kind, values in names.items() for name, at in values.items()}
@@ -85,6 +90,7 @@ def lift_tombstones(lake: Lake, names: Mapping[str, Mapping[str, datetime]]) -> 
     def choose(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found = [(row, times.get((row[C.KIND], row[C.DIGEST]))) for row in kept]
         lifted = [(row, at) for row, at in found if at and row[C.ERASED_AT] < at and not row[C.LIFTED_AT]]
+        keep([row for row, _ in lifted])
         return [{**row, **NOTHING_WAITS, C.LIFTED_AT: at} for row, at in lifted]
 
     days = {str(row[C.DAY]) for row in find_tombstones(lake, {kind: [*values] for kind, values in names.items()})}

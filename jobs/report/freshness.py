@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from jobs.lake import Lake
 from jobs.lake import columns as C
-from jobs.lake.reports import REFUSED, is_done
+from jobs.lake.reports import REFUSED, STEP_RUNS, is_done
 from jobs.report.tables import SHOWN
 
-STEP_RUNS: Final = "ledger.step_runs"
 OWN_STEP: Final = "report.site"
 """The step that writes the report is not told: pages that can be read came of a run that went well."""
 SOURCES: Final = {

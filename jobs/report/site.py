@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jobs.lake import Days, Lake, storage
 from jobs.lake import columns as C
-from jobs.lake.reports import StepReport
+from jobs.lake.reports import STEP_RUNS, StepReport
 from jobs.report import ads, bestsellers, folders, freshness, neighbours, pages, quality, trends
 from jobs.report.catalogue import read_catalogue
 from jobs.report.downloads import Sheet, write_csv, write_xlsx
@@ -105,14 +105,14 @@ def write_report(lake: Lake, out: str, *, day: date, made_at: datetime) -> int:
 
 def read_state(lake: Lake) -> tuple[object, ...]:
     """Something that changes whenever the report would: versions of tables, and when they were checked last."""
-    tables = (*(shown.table for shown in SHOWN), CATALOGUE, freshness.STEP_RUNS)
+    tables = (*(shown.table for shown in SHOWN), CATALOGUE, STEP_RUNS)
     checked = [(found.table, found.run and found.run["checked_at"]) for found in quality.read_quality(lake)]
     return (*(lake.version(table) for table in tables), *checked)
 
 
 def find_day(lake: Lake) -> date:
     """The day that a report is for when nobody says it: the last one of the marts, else yesterday."""
-    runs = freshness.newest_runs(lake.read_records(freshness.STEP_RUNS))
+    runs = freshness.newest_runs(lake.read_records(STEP_RUNS))
     days = [runs[shown.table][C.DAY] for shown in SHOWN if shown.table in runs]
     return max(days, default=datetime.now(UTC).date() - timedelta(1))
 

@@ -30,7 +30,9 @@ def record_choices(lake: Lake, choices: Sequence[Choice]) -> Recorded:
     """
     erased = list_erased(lake, SUBJECT, [(choice.subject_id, choice.asked_at) for choice in choices])
     away = [choice for choice in choices if (choice.subject_id, choice.asked_at) in erased]
-    kept = [choice for choice in choices if choice not in away] + find_returned(lake, away)
-    write_choices(lake, kept)
     waiting = keep_waiting(lake, away)
+    # Whoever came back meanwhile has no tombstone any more on which something could wait.
+    returned = find_returned(lake, [choice for choice in away if choice not in waiting])
+    kept = [choice for choice in choices if choice not in away] + returned
+    write_choices(lake, kept)
     return Recorded(frozenset(kept), frozenset(waiting))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from jobs.errors import SophiluxError
+from jobs.errors import SophiluxError, UnexpectedError
 from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.history import forget_versions
@@ -120,7 +120,7 @@ def _try(lake: Lake, row: ledger.Row) -> Ending:
         return error
     except Exception as error:  # noqa: BLE001
         command = f"sophilux request serve {row[C.REQUEST_ID]} --debug"
-        ended = SophiluxError(f"stopped by {type(error).__name__}; '{command}' shows where")
+        ended = UnexpectedError(f"stopped by {type(error).__name__}; '{command}' shows where")
         ended.__cause__ = error
         return ended
 

@@ -233,10 +233,14 @@ def test_a_hold_on_all_time_keeps_every_row_of_theirs(lake):
     assert len(lake.history(journal.LEDGER)) == 1
 
 
-def test_what_is_remembered_of_whom_a_hold_keeps_is_of_them_alone(lake):
+@pytest.mark.parametrize(
+    ("asked", "states"), [([("ada",), ("ben",)], [PARTLY, ERASED]), ([("ada", "ben")], [PARTLY])], ids=["two", "one"]
+)
+def test_what_is_remembered_of_whom_a_hold_keeps_is_of_them_alone(lake, asked, states):
+    """Also where one request is about two people."""
     place_hold(lake, reason="tax audit", order_ids=["O-4711-001"])
-    done = erase(lake, [ada(lake), ask(small.subject(lake, "ben"), name="ben")])
-    assert [o.state for o in done.outcomes] == [PARTLY, ERASED]
+    done = erase(lake, [ask(*(small.subject(lake, name) for name in names), name=names[0]) for names in asked])
+    assert [o.state for o in done.outcomes] == states
     (person,) = journal.list_held(lake)
     assert (person.names, person.phones) == ({small.NAMES["ada"]}, {small.PHONES["ada"]})
 

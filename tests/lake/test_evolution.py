@@ -11,7 +11,7 @@ from jobs.lake.evolution import add_columns, find_missing
 from .test_lake import DAY, NEXT_DAY, NOON, SESSIONS, sessions
 
 FORMER = ("flag", "products_viewed")
-RUNS = "ledger.step_runs"
+RUNS, TABLE = "ledger.step_runs", "ledger.tombstones"
 
 
 def former(lake, table, *without, **types):
@@ -74,3 +74,16 @@ def test_a_type_that_changed_is_refused_and_tells_both(lake):
         lake.read(SESSIONS)
     with pytest.raises(ContractError, match=told):
         lake.replace(SESSIONS, rows, partitions=[str(DAY)])
+
+
+def test_a_fence_takes_no_widening_for_somebodys_commit(lake):
+    """Tombstones written before their contract gained columns, and a step that adds one of its own."""
+    former(lake, TABLE, "ads_opt_out_at", "personalisation_opt_out_at").record(TABLE, [stone("a")])
+    with lake.fenced([TABLE]):
+        lake.record(TABLE, [stone("b")])
+        lake.replace(SESSIONS, sessions(lake, [(DAY, 1, 5)]), partitions=[str(DAY)])
+    assert lake.count(SESSIONS) == 1
+
+
+def stone(digest):
+    return {"day": DAY, "kind": "subject", "digest": digest * 32, "erased_at": NOON, "lifted_at": None}

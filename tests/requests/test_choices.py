@@ -3,11 +3,11 @@ from datetime import date, timedelta
 from pyspark.sql import functions as F
 
 from jobs.exports.partners import Partner
-from jobs.lake import Days
+from jobs.lake import Days, Lake
 from jobs.lake import columns as C
 from jobs.privacy.keyring import SUBJECT, KeyRing
 from jobs.privacy.rights import request_ledger as ledger
-from jobs.privacy.rights.choice_ledger import CHOICES, Choice, restore_waiting
+from jobs.privacy.rights.choice_ledger import CHOICES, Choice, welcome_back
 from jobs.privacy.rights.choices import apply_choices
 from jobs.privacy.subject_ids import bucket_of
 from jobs.privacy.tombstones import SUBJECT as SUBJECT_KIND
@@ -109,11 +109,49 @@ def test_an_opt_out_after_the_erasure_waits_under_the_tombstone_and_the_person_i
     assert "your opt-out holds for it from the start" in tell_answer(row)
     assert lake.read_records(CHOICES) == []
     assert all(subject not in str(stone) for stone in lake.read_records("ledger.tombstones"))
-    restore_waiting(lake, [subject, "c" * 32])
-    lift_tombstones(lake, {SUBJECT_KIND: {subject: NOON + timedelta(minutes=30)}})
+    welcome_back(lake, {SUBJECT_KIND: dict.fromkeys([subject, "c" * 32], NOON + timedelta(minutes=30))})
     held = [(row["subject_id"], row["is_opt_out"], row["asked_at"]) for row in lake.read_records(CHOICES)]
     assert held == [(subject, True, NOON + timedelta(hours=1))]
     assert [stone["ads_opt_out_at"] for stone in lake.read_records("ledger.tombstones")] == [None]
+
+
+def test_an_opt_out_that_comes_while_the_person_is_welcomed_back_holds(lake, monkeypatch):
+    subject, late = "a" * 32, Choice("a" * 32, "ads", True, NOON + timedelta(hours=1))
+    set_tombstones(lake, {SUBJECT_KIND: [subject]}, at=NOON)
+    original = Lake.extend
+
+    def extend_meanwhile(self, table, partitions, choose):
+        monkeypatch.setattr(Lake, "extend", original)
+
+        def choose_and_wait(rows):
+            chosen = choose(rows)
+            if not lake.read_records("ledger.tombstones")[0]["ads_opt_out_at"]:
+                assert record_choices(lake, [late]).waiting == {late}
+            return chosen
+
+        original(self, table, partitions, choose_and_wait)
+
+    monkeypatch.setattr(Lake, "extend", extend_meanwhile)
+    welcome_back(lake, {SUBJECT_KIND: {subject: NOON + timedelta(hours=2)}})
+    assert [(row["subject_id"], row["is_opt_out"]) for row in lake.read_records(CHOICES)] == [(subject, True)]
+    assert [(row["lifted_at"] is None, row["ads_opt_out_at"]) for row in lake.read_records("ledger.tombstones")] == [
+        (False, None)
+    ]
+
+
+def test_an_opt_out_that_finds_its_tombstone_lifted_holds(lake, monkeypatch):
+    subject, late = "a" * 32, Choice("a" * 32, "ads", True, NOON + timedelta(hours=1))
+    set_tombstones(lake, {SUBJECT_KIND: [subject]}, at=NOON)
+    original = Lake.extend
+
+    def extend_too_late(self, *args):
+        monkeypatch.setattr(Lake, "extend", original)
+        welcome_back(lake, {SUBJECT_KIND: {subject: NOON + timedelta(hours=2)}})
+        original(self, *args)
+
+    monkeypatch.setattr(Lake, "extend", extend_too_late)
+    assert record_choices(lake, [late]).kept == {late}
+    assert [row["subject_id"] for row in lake.read_records(CHOICES)] == [subject]
 
 
 def test_an_opt_in_takes_a_waiting_opt_out_back_and_an_earlier_one_does_not(lake):
@@ -131,7 +169,7 @@ def test_an_opt_in_takes_a_waiting_opt_out_back_and_an_earlier_one_does_not(lake
         (held, True, -1),
     ):
         record(subject, is_opt_out, hours)
-    restore_waiting(lake, [back, held])
+    welcome_back(lake, {SUBJECT_KIND: dict.fromkeys([back, held], NOON + timedelta(hours=4))})
     assert [(row["subject_id"], row["purpose"]) for row in lake.read_records(CHOICES)] == [(held, "personalisation")]
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import SophiluxError
+from jobs.errors import SophiluxError, UnexpectedError
 from jobs.lake import Days, pending
 from jobs.lake import columns as C
 from jobs.privacy.rights import request_ledger as ledger
 from jobs.requests import payloads, serving
+from jobs.runner import run_step
+from jobs.steps import STEPS
 from tests.requests.asking import NOON, ask, events, state
 
 ANY_DAY = Days.single(date(2026, 3, 2))
@@ -97,6 +99,18 @@ def test_a_request_that_stops_on_a_foreign_error_keeps_no_other_from_being_serve
         serving.serve(lake, [broken], now=NOON, by="tester")
     assert isinstance(alone.value.__cause__.__cause__, OSError)
     assert (state(lake, broken), state(lake, other)) == ("open", "refused")
+
+
+def test_a_foreign_error_is_recorded_as_a_failure_and_not_as_a_broken_rule(lake, monkeypatch):
+    def fail(*_, **__):
+        raise OSError
+
+    ask(lake, "access")
+    monkeypatch.setattr(serving, "build_answer", fail)
+    with pytest.raises(UnexpectedError):
+        run_step(lake, STEPS[serving.STEP], ANY_DAY)
+    (run,) = lake.read_records("ledger.step_runs")
+    assert (run["state"], run["error_kind"]) == ("failed", "UnexpectedError")
 
 
 def test_a_calendar_that_ends_before_requests_are_due_is_told(lake, tmp_path):

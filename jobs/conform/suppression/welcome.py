@@ -26,8 +26,8 @@ from jobs.conform.suppression.erased_rows import (
 from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.scratch import Scratch
-from jobs.privacy.rights.choice_ledger import restore_waiting
-from jobs.privacy.tombstones import PERSON, SUBJECT, has_tombstones, lift_tombstones, set_tombstones
+from jobs.privacy.rights.choice_ledger import welcome_back
+from jobs.privacy.tombstones import PERSON, SUBJECT, has_tombstones, set_tombstones
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -115,8 +115,7 @@ def _lift(lake: Lake, back: "DataFrame") -> None:
         rows = firsts.toArrow().to_pylist()
         names[claim.kind] = {row[claim.column]: row["_since"] for row in rows}
     if any(names.values()):
-        restore_waiting(lake, names[SUBJECT])
-        lift_tombstones(lake, names)
+        welcome_back(lake, names)
 
 
 def _spread(lake: Lake, gone: "DataFrame") -> None:

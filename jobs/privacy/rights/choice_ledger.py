@@ -6,9 +6,10 @@ ledger when the tombstone is lifted.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from jobs.lake import Lake
@@ -57,7 +58,7 @@ def keep_waiting(lake: Lake, choices: Sequence[Choice]) -> list[Choice]:
         choices: of people who were erased and have not come back.
 
     Returns:
-        The opt-outs that wait now, or that a later one stands for.
+        The opt-outs that wait now, or that a later one stands for; not those of somebody who came back meanwhile.
     """
     stones = _find_stones(lake, choices, is_open=True)
     late = _list_late(choices, stones)
@@ -65,24 +66,38 @@ def keep_waiting(lake: Lake, choices: Sequence[Choice]) -> list[Choice]:
     for choice in late:
         asked[stones[choice.subject_id][C.DIGEST]].append(choice)
 
-    def choose(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [_let_wait(row, asked[row[C.DIGEST]]) for row in rows if _is_open(row) and row[C.DIGEST] in asked]
+    found = dict[date, set[str]]()
+
+    def wait(day: date, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        there = [row for row in rows if _is_open(row) and row[C.DIGEST] in asked]
+        found[day] = {row[C.DIGEST] for row in there}
+        return [_let_wait(row, asked[row[C.DIGEST]]) for row in there]
 
     for day in sorted({stones[choice.subject_id][C.DAY] for choice in late}):
-        lake.extend(tombstones.TABLE, [str(day)], choose)
-    return [choice for choice in late if choice.is_opt_out]
+        lake.extend(tombstones.TABLE, [str(day)], partial(wait, day))
+    held = {digest for digests in found.values() for digest in digests}
+    return [choice for choice in late if choice.is_opt_out and stones[choice.subject_id][C.DIGEST] in held]
 
 
-def restore_waiting(lake: Lake, subject_ids: Collection[str]) -> None:
-    """Write what waited for some people; to be called before their tombstones are lifted, which drops it."""
-    rows = tombstones.find_tombstones(lake, {tombstones.SUBJECT: subject_ids})
-    waiting = {row[C.DIGEST]: row for row in rows if _is_open(row) and any(row[name] for name in WAITING.values())}
-    if not waiting:
-        return
-    digest = tombstones.tombstone_digest(lake)
-    named = {name: waiting.get(digest(f"{tombstones.SUBJECT}:{name}"), {}) for name in subject_ids}
-    asked = [(name, purpose, row.get(column)) for name, row in named.items() for purpose, column in WAITING.items()]
-    write_choices(lake, [Choice(name, purpose, True, at) for name, purpose, at in asked if at is not None])
+def welcome_back(lake: Lake, names: tombstones.Returns) -> None:
+    """Lift the tombstones of people who came back, and write to the ledger what waited on them.
+
+    Args:
+        lake: the lake.
+        names: what they are called, by kind, each with the time from which on it is taken in.
+    """
+
+    def keep(stones: Sequence[dict[str, Any]]) -> None:
+        waiting = {row[C.DIGEST]: row for row in stones if any(row[column] for column in WAITING.values())}
+        if not waiting:
+            return
+        digest = tombstones.tombstone_digest(lake)
+        subjects = names.get(tombstones.SUBJECT, ())
+        named = {name: waiting.get(digest(f"{tombstones.SUBJECT}:{name}"), {}) for name in subjects}
+        asked = [(name, purpose, row.get(column)) for name, row in named.items() for purpose, column in WAITING.items()]
+        write_choices(lake, [Choice(name, purpose, True, at) for name, purpose, at in asked if at is not None])
+
+    tombstones.lift_tombstones(lake, names, keep=keep)
 
 
 def _find_stones(lake: Lake, choices: Sequence[Choice], *, is_open: bool) -> Mapping[str, dict[str, Any]]:
