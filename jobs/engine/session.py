@@ -28,11 +28,15 @@ SESSION_OPTIONS = {
     # Smaller relations go inside the request; a larger one would be kept by the server as an artifact, on disk too.
     "spark.sql.session.localRelationCacheThreshold": str(1 << 20),
 }
+# Else PySpark walks the stack, and looks for IPython on the disk, at every call that makes a column or a frame, to tell
+# the server its line: a third of the time of a small step. It reads this once a process, before the first such call.
+WITHOUT_CALL_SITES = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 SPARK_SESSION_OPTIONS = {
     # Its server logs cached plans at debug level with the data of their local relations, and so the keys.
     "spark.connect.session.planCache.enabled": "false",
 }
 LOCAL_SPARK_OPTIONS = {
+    **WITHOUT_CALL_SITES,
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.databricks.delta.snapshotPartitions": "2",
@@ -111,7 +115,7 @@ class Engine:
         # A local Spark of the same process leaves its token here; Sail would be sent it, and has no TLS to go with it.
         token = os.environ.pop(TOKEN, None)
         try:
-            return _configure(SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create())
+            return _configure(SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create(), WITHOUT_CALL_SITES)
         finally:
             if token:
                 os.environ[TOKEN] = token
