@@ -15,8 +15,8 @@ from jobs.lake import Days
 from jobs.people.holds import place_hold
 from jobs.privacy.subject_ids import subject_digest
 from tests.conform.landed import DAY, DAYS, customer, land, line, order
-from tests.conform.test_forgetting_clicks import event
-from tests.conform.test_forgetting_purchases import NEXT, account, land_all, number_lines, refund, today, update
+from tests.conform.suppression.test_erased_clicks import event
+from tests.conform.suppression.test_erased_purchases import NEXT, account, land_all, number_lines, refund, today, update
 
 ERASED_AT = datetime(2024, 2, 1, 9, tzinfo=UTC)
 BOTH = Days(DAY, NEXT.last)

@@ -16,7 +16,7 @@ from jobs.lake import Contracts, Lake
 from jobs.privacy.emails import PROFILES
 from jobs.privacy.severing import PREFIX
 from jobs.settings import load_settings
-from tests.conform.test_forgetting_purchases import LANDED
+from tests.conform.suppression.test_erased_purchases import LANDED
 from tests.conftest import run_all_flows
 from tests.engines import forgetting
 from tests.engines.local_spark import local_spark_jars

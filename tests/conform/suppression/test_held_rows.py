@@ -11,7 +11,7 @@ from jobs.people.finding import find_people
 from jobs.people.holds import place_hold, release_hold
 from tests.conform.landed import rows
 
-from .test_forgetting_purchases import LANDED, about_ann, conform, conformed, contents, lake, land_all
+from .test_erased_purchases import LANDED, about_ann, conform, conformed, contents, lake, land_all
 
 __all__ = ["conformed", "lake"]
 
