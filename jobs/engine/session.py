@@ -115,10 +115,13 @@ class Engine:
         # A local Spark of the same process leaves its token here; Sail would be sent it, and has no TLS to go with it.
         token = os.environ.pop(TOKEN, None)
         try:
-            return _configure(SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create(), WITHOUT_CALL_SITES)
+            session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
         finally:
             if token:
                 os.environ[TOKEN] = token
+        # The server is of this process: no answer breaks off half-way, to be asked for again at twice the calls.
+        session.client.disable_reattachable_execute()
+        return _configure(session, WITHOUT_CALL_SITES)
 
     def _start_spark(self) -> "SparkSession":
         from pyspark.sql import SparkSession
