@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.exports.audiences import count_humans, name_human
+from jobs.exports.audiences import count_humans
 from jobs.lake import columns as C
+from jobs.privacy.humans import HUMAN, human
 from jobs.privacy.keyring import Key
 from jobs.privacy.shuffling import add_order
 
@@ -51,29 +52,29 @@ def build_app_installs(
         order: key of the partner's and epoch's own order.
         session: gives the relation the key enters through.
     """
-    people = eligible.select(C.PERSON_ID, C.CIRCLE_ID, name_human(), C.AD_ID, *CELL)
+    people = eligible.select(C.PERSON_ID, C.CIRCLE_ID, human(), C.AD_ID, *CELL)
     owners = people.join(installs, C.PERSON_ID, how="inner")
     rare = count_humans(owners, *CELL, C.APP_ID, name="_owners").where(F.col("_owners") < minimum)
-    humans = people.select(*CELL, "_human").distinct()
+    humans = people.select(*CELL, HUMAN).distinct()
     ring = _place_on_ring(humans, rare, order, session)
-    own = owners.select(*CELL, C.APP_ID, "_human").distinct()
-    others = _draw(ring, own, minimum).join(people, [*CELL, "_human"], how="inner")
+    own = owners.select(*CELL, C.APP_ID, HUMAN).distinct()
+    others = _draw(ring, own, minimum).join(people, [*CELL, HUMAN], how="inner")
     return owners.select(C.AD_ID, C.APP_ID).unionByName(others.select(C.AD_ID, C.APP_ID)).distinct()
 
 
 def _place_on_ring(humans: "DataFrame", rare: "DataFrame", order: Key, session: "SparkSession") -> "DataFrame":
     """Humans and rare apps of each cell, with ``_place``: the humans of the cell up to there, themselves included."""
     nobody, nothing = F.lit(None).cast("string"), F.lit(None).cast("bigint")
-    marks = humans.select(*CELL, "_human", nobody.alias(C.APP_ID), nothing.alias("_owners")).unionByName(
-        rare.select(*CELL, nobody.alias("_human"), C.APP_ID, F.col("_owners").cast("bigint").alias("_owners"))
+    marks = humans.select(*CELL, HUMAN, nobody.alias(C.APP_ID), nothing.alias("_owners")).unionByName(
+        rare.select(*CELL, nobody.alias(HUMAN), C.APP_ID, F.col("_owners").cast("bigint").alias("_owners"))
     )
-    name = F.concat_ws(" ", F.coalesce("_human", F.lit("")), F.coalesce(C.APP_ID, F.lit("")))
+    name = F.concat_ws(" ", F.coalesce(HUMAN, F.lit("")), F.coalesce(C.APP_ID, F.lit("")))
     keyed = add_order(marks, by=name, name="_point", key=order, session=session)
     up_to_here = Window.partitionBy(*CELL).orderBy("_point").rowsBetween(Window.unboundedPreceding, Window.currentRow)
     of_cell = Window.partitionBy(*CELL)
-    return keyed.withColumns(
-        {"_place": F.count("_human").over(up_to_here), "_size": F.count("_human").over(of_cell)}
-    ).drop("_point")
+    return keyed.withColumns({"_place": F.count(HUMAN).over(up_to_here), "_size": F.count(HUMAN).over(of_cell)}).drop(
+        "_point"
+    )
 
 
 def _draw(ring: "DataFrame", own: "DataFrame", minimum: int) -> "DataFrame":
@@ -83,8 +84,8 @@ def _draw(ring: "DataFrame", own: "DataFrame", minimum: int) -> "DataFrame":
     asked = ring.where(F.col(C.APP_ID).isNotNull()).withColumn("_step", F.explode(steps))
     place = F.pmod(F.col("_place") + F.col("_step"), F.col("_size")) + 1
     near = asked.select(*CELL, C.APP_ID, "_owners", "_step", place.alias("_place"))
-    placed = ring.where(F.col("_human").isNotNull()).select(*CELL, "_place", "_human")
-    without = near.join(placed, [*CELL, "_place"], how="inner").join(own, [*CELL, C.APP_ID, "_human"], how="left_anti")
+    placed = ring.where(F.col(HUMAN).isNotNull()).select(*CELL, "_place", HUMAN)
+    without = near.join(placed, [*CELL, "_place"], how="inner").join(own, [*CELL, C.APP_ID, HUMAN], how="left_anti")
     nearest = F.row_number().over(Window.partitionBy(*CELL, C.APP_ID).orderBy("_step"))
     drawn = without.withColumn("_nearest", nearest).where(F.col("_nearest") <= F.lit(minimum) - F.col("_owners"))
-    return drawn.select(*CELL, C.APP_ID, "_human")
+    return drawn.select(*CELL, C.APP_ID, HUMAN)

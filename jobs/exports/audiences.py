@@ -7,9 +7,10 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
+from jobs.privacy.humans import human
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 INTEREST_DAYS: Final = 30
 NO_SEGMENT: Final = "none"
@@ -65,11 +66,6 @@ def place_in_segments(judged: "DataFrame", segments: "DataFrame") -> "DataFrame"
     )
 
 
-def name_human() -> "Column":
-    """``_human``: the person, or the circle of accounts that addresses in common tie to it."""
-    return F.coalesce(C.CIRCLE_ID, C.PERSON_ID).alias("_human")
-
-
 def count_humans(rows: "DataFrame", *columns: str, name: str) -> "DataFrame":
     """How many humans each combination of values is true of; accounts tied by addresses in common are one.
 
@@ -78,4 +74,4 @@ def count_humans(rows: "DataFrame", *columns: str, name: str) -> "DataFrame":
         columns: to count by.
         name: of the column with the count.
     """
-    return rows.select(*columns, name_human()).distinct().groupBy(*columns).agg(F.count(F.lit(1)).alias(name))
+    return rows.select(*columns, human()).distinct().groupBy(*columns).agg(F.count(F.lit(1)).alias(name))

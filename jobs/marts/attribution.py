@@ -11,6 +11,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
+from jobs.privacy.humans import HUMAN, human
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -22,14 +23,13 @@ REVENUE_CAP: Final = 200
 """In whole units of currency per human, week and partner."""
 PERSON: Final = "_person"
 CENTS: Final = "_cents"
-_PLACE, _TOTAL, _HUMAN = "_place", "_total", "_human"
+_PLACE, _TOTAL = "_place", "_total"
 
 
 def name_people(rows: "DataFrame", subjects: "DataFrame") -> "DataFrame":
     """Rows with ``_person``: the human behind a pseudonym, by account and addresses in common where they are known."""
-    human = F.coalesce(C.CIRCLE_ID, C.PERSON_ID).alias(_HUMAN)
-    known = rows.join(subjects.select(C.SUBJECT_ID, human), C.SUBJECT_ID, how="left")
-    return known.withColumn(PERSON, F.coalesce(_HUMAN, C.SUBJECT_ID)).drop(_HUMAN)
+    known = rows.join(subjects.select(C.SUBJECT_ID, human()), C.SUBJECT_ID, how="left")
+    return known.withColumn(PERSON, F.coalesce(HUMAN, C.SUBJECT_ID)).drop(HUMAN)
 
 
 def touch_last(impressions: "DataFrame", lines: "DataFrame") -> "DataFrame":

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
 from jobs.marts.recipes import Recipe
+from jobs.privacy.humans import HUMAN, human
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,7 +32,7 @@ PEOPLE: Final = "_people"
 ITEM, A, B = "_item", "_a", "_b"
 WEIGHT, FORWARD, BACKWARD = "_weight", "_forward", "_backward"
 ITEMS: Final = "_items"
-_GAP, _HUMAN = "_gap", "_human"
+_GAP = "_gap"
 
 
 def collect_baskets(items: "DataFrame", recipe: Recipe, *, as_of: "date") -> "DataFrame":
@@ -62,11 +63,10 @@ def unite_people(baskets: "DataFrame", subjects: "DataFrame") -> "DataFrame":
         baskets: of :func:`collect_baskets`, with the hash of a ``subject_id`` as ``PERSON``.
         subjects: rows of ``lake.subjects``.
     """
-    human = F.xxhash64(F.coalesce(C.CIRCLE_ID, C.PERSON_ID)).alias(_HUMAN)
-    humans = subjects.select(F.xxhash64(C.SUBJECT_ID).alias(PERSON), human)
+    humans = subjects.select(F.xxhash64(C.SUBJECT_ID).alias(PERSON), F.xxhash64(human()).alias(HUMAN))
     # The small side comes first: the embedded engine keeps the first one in memory and takes no hint.
     joined = humans.join(baskets, PERSON, how="right")
-    return joined.select(F.coalesce(_HUMAN, PERSON).alias(PERSON), ITEMS, WEIGHT)
+    return joined.select(F.coalesce(HUMAN, PERSON).alias(PERSON), ITEMS, WEIGHT)
 
 
 def pair_products(baskets: "DataFrame", recipe: Recipe) -> "DataFrame":

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
 from jobs.privacy.export_rules import ALL_COUNTRIES, ExportRules
+from jobs.privacy.humans import HUMAN, human
 from jobs.privacy.minimisation.countries import country_codes
 
 if TYPE_CHECKING:
@@ -108,13 +109,13 @@ def add_exclusion(
         The same rows with ``reason``, one of :data:`REASONS`; null means that the subject may be exported.
     """
     terms = Terms(rules, day, countries)
-    known = subjects.withColumn("_human", F.coalesce(C.CIRCLE_ID, C.PERSON_ID))
-    asked = _find_erasures(requests, known).join(known, "_human", how="right")
+    known = subjects.withColumn(HUMAN, human())
+    asked = _find_erasures(requests, known).join(known, HUMAN, how="right")
     facts = asked.withColumn("_asks_erasure", F.coalesce("_asks_erasure", F.lit(False)))
     broken = {rule.reason: F.coalesce(rule.is_broken(terms), F.lit(True)) for rule in RULES}
-    humans = facts.groupBy("_human").agg(*(F.max(is_.cast("int")).alias(f"_{name}") for name, is_ in broken.items()))
+    humans = facts.groupBy(HUMAN).agg(*(F.max(is_.cast("int")).alias(f"_{name}") for name, is_ in broken.items()))
     first = F.coalesce(*(F.when(F.col(f"_{reason}") == 1, F.lit(reason)) for reason in broken))
-    judged = known.join(humans.select("_human", first.alias(C.REASON)), "_human", how="inner")
+    judged = known.join(humans.select(HUMAN, first.alias(C.REASON)), HUMAN, how="inner")
     return _add_small_segments(judged, segments, minimum_segment).select(*subjects.columns, C.REASON)
 
 
@@ -135,16 +136,15 @@ def leave_out_small_segments(placed: "DataFrame", *, minimum: int) -> "DataFrame
         The same rows and columns; those of one identifier are out together, and have the same country and segment.
     """
     first = Window.partitionBy(C.AD_ID).orderBy(C.SUBJECT_ID)
-    human = F.coalesce(C.CIRCLE_ID, C.PERSON_ID)
     alike = placed.where(F.col(C.REASON).isNull()).withColumns(
         {
-            "_human": F.first(human).over(first),
+            HUMAN: F.first(human()).over(first),
             C.COUNTRY: F.first(C.COUNTRY).over(first),
             C.SEGMENT: F.first(C.SEGMENT).over(first),
         }
     )
     cell = (C.COUNTRY, C.SEGMENT)
-    counted = alike.select(*cell, "_human").distinct().groupBy(*cell).agg(F.count(F.lit(1)).alias("_size"))
+    counted = alike.select(*cell, HUMAN).distinct().groupBy(*cell).agg(F.count(F.lit(1)).alias("_size"))
     too_small = F.when(F.col("_size") < minimum, F.lit(SMALL_SEGMENT))
     weighed = alike.join(counted, list(cell), how="inner").withColumn(C.REASON, too_small)
     out = placed.where(F.col(C.REASON).isNotNull())
@@ -158,7 +158,7 @@ def _find_erasures(requests: "DataFrame", known: "DataFrame") -> "DataFrame":
     waiting = requests.where(is_erasure & is_waiting)
     by_address = waiting.select(C.SUBJECT_ID).join(known, C.SUBJECT_ID, how="inner")
     by_account = waiting.select(C.PERSON_ID).join(known, C.PERSON_ID, how="inner")
-    both = by_address.select("_human").unionByName(by_account.select("_human"))
+    both = by_address.select(HUMAN).unionByName(by_account.select(HUMAN))
     return both.distinct().withColumn("_asks_erasure", F.lit(True))
 
 
@@ -167,7 +167,7 @@ def _add_small_segments(judged: "DataFrame", segments: "DataFrame", minimum: int
     named = segments.select(C.PERSON_ID, F.concat(F.lit("is "), F.col(C.SEGMENT)).alias("_segment"))
     placed = named.join(judged, C.PERSON_ID, how="right").withColumn("_segment", F.coalesce("_segment", F.lit("none")))
     cell = (C.COUNTRY, "_segment")
-    members = placed.where(F.col(C.REASON).isNull()).select(*cell, "_human").distinct()
+    members = placed.where(F.col(C.REASON).isNull()).select(*cell, HUMAN).distinct()
     large = members.groupBy(*cell).agg(F.count(F.lit(1)).alias("_size")).where(F.col("_size") >= minimum)
     beside = large.join(placed, list(cell), how="right")
     is_small = F.col("_size").isNull()

@@ -21,6 +21,7 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.privacy.eligibility import keep_eligible
 from jobs.privacy.emails import PROFILES
+from jobs.privacy.humans import HUMAN, human
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.pair.commutative import derive_scalar, encrypt_batches
 from jobs.privacy.pair.keys import OWN_DAYS, SHARED_DAYS, find_own_key, find_scope, find_shared_secret, find_window
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 PROFILE: Final = PROFILES["pair"]
 SEED: Final = "_seed"
-HUMAN: Final = "_human"
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,8 @@ def make_seeds(eligible: "DataFrame", addresses: "DataFrame", secret: "DataFrame
     Returns:
         ``_human``, and ``_seed``, which is null where there is no address; one row per subject.
     """
-    human = F.coalesce(C.CIRCLE_ID, C.PERSON_ID).alias(HUMAN)
     known = eligible.join(addresses, C.SUBJECT_ID, how="left").select(
-        human, PROFILE.digest(F.col("_address")).alias("_d")
+        human(), PROFILE.digest(F.col("_address")).alias("_d")
     )
     return known.crossJoin(F.broadcast(secret)).select(HUMAN, match_seed(F.col("_d")).alias(SEED))
 

@@ -11,6 +11,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
+from jobs.privacy.humans import human
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -48,6 +49,6 @@ def apply_choices(subjects: "DataFrame", choices: "DataFrame") -> "DataFrame":
 
 
 def _spread_opt_outs(subjects: "DataFrame") -> "DataFrame":
-    by_human = Window.partitionBy(F.coalesce(C.CIRCLE_ID, C.PERSON_ID))
+    by_human = Window.partitionBy(human())
     spread = {flag: F.max(F.col(flag).cast("int")).over(by_human) == 1 for flag in FLAGS.values()}
     return subjects.withColumns(spread)
