@@ -28,6 +28,7 @@ class Sources:
     def __init__(self, contracts: Mapping[str, Contract], home: str) -> None:
         self._tables = {storage.join(home, *name.split(".")): contract for name, contract in contracts.items()}
         self._kept: dict[str, Callable[[], Columns]] = {}
+        self._columns: dict[str, Columns] = {}
         columns = [column for contract in contracts.values() for column in contract.columns]
         self._direct = {c.name for c in columns if c.classification == DIRECT and not c.is_reversible}
         self._known = {column.name for column in columns}
@@ -47,11 +48,7 @@ class Sources:
             return self._kept[location]()
         parent, _, name = location.rstrip("/").rpartition("/")
         contract = self._tables.get(parent if name.startswith(STAGED_PREFIX) else location.rstrip("/"))
-        if contract is None:
-            return None
-        return Columns(
-            tuple((c.name.lower(), _lineage(f"{contract.name}.{c.name}", _risk(c))) for c in contract.columns)
-        )
+        return None if contract is None else self._name_columns(contract)
 
     def read(self, read: "Read") -> Columns | None:
         """The columns of files; none where a table is read by its name, which no step does.
@@ -78,6 +75,13 @@ class Sources:
     def made_somehow(self) -> Columns:
         """Rows that the program made, in columns the plan does not tell."""
         return Columns(((None, _lineage(f"{DRIVER}.?", Risk.DIRECT)),), is_exact=False)
+
+    def _name_columns(self, contract: Contract) -> Columns:
+        """The columns of a table, made once: a step reads some tables for every frame it writes."""
+        if contract.name not in self._columns:
+            entries = ((c.name.lower(), _lineage(f"{contract.name}.{c.name}", _risk(c))) for c in contract.columns)
+            self._columns[contract.name] = Columns(tuple(entries))
+        return self._columns[contract.name]
 
 
 def name_local(local: "LocalRelation") -> list[str] | None:
