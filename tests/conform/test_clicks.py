@@ -287,9 +287,13 @@ def canonical(line):
     return json.dumps([subject, stated], sort_keys=True)
 
 
-@given(lines=st.lists(hostile_line | sound_event.map(json.dumps), max_size=25).map(lambda lines: lines + lines[:3]))
+many_lines = st.lists(hostile_line | sound_event.map(json.dumps), min_size=8, max_size=40)
+
+
+@given(lines=many_lines.map(lambda lines: lines + lines[:3]))
+@example(lines=[])
 @example(lines=[event(search="red"), event(search="blue"), event(search="red"), event(search=None), event(search="")])
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_lines_in_are_rows_out_plus_duplicates_plus_quarantined(shared_lake, lines):
     report = conform(shared_lake, *lines)
     rows, rejects = rows_of(shared_lake), rows_of(shared_lake, "quarantine.clicks")
