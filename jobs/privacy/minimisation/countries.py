@@ -1,5 +1,6 @@
 """Countries told from free text, so that what somebody wrote into a country's field goes no further than the vault."""
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -23,14 +24,26 @@ SHOP_NAMES: Final = (
 def read_country(text: "Column") -> "Column":
     """The country's ISO 3166 alpha-2 code in upper case, or its English name as written; null for any other text."""
     trimmed = trim_space(text)
-    codes, names = _known()
+    is_code, is_name = _patterns()
     code = F.upper(trimmed)
-    return declare(COUNTRY, F.when(code.isin(*codes), code).when(F.lower(trimmed).isin(*names), trimmed))
+    return declare(COUNTRY, F.when(code.rlike(is_code), code).when(F.lower(trimmed).rlike(is_name), trimmed))
 
 
 def country_codes() -> tuple[str, ...]:
     """The alpha-2 codes of ISO 3166 in upper case."""
     return _known()[0]
+
+
+@cache
+def _patterns() -> tuple[str, str]:
+    """What codes and names match as a whole; as entries of an ``isin``, each would be a node of the plan."""
+    codes, names = (("|".join(map(_quote, listed))) for listed in _known())
+    return rf"\A(?:{codes})\z", rf"\A(?:{names})\z"
+
+
+def _quote(text: str) -> str:
+    """The text as a pattern of both engines, neither of which takes all that Python's escapes."""
+    return re.sub(r"[.()\[\]{}*+?^$|\\]", r"\\\g<0>", text)
 
 
 @cache

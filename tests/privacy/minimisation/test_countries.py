@@ -1,4 +1,5 @@
 import pytest
+from pycountry import countries
 from pyspark.sql import functions as F
 
 from jobs.privacy.minimisation.countries import read_country
@@ -20,6 +21,19 @@ def read(lake, texts):
 
 def test_countries_of_a_real_shop_stay_as_written(shared_lake):
     assert read(shared_lake, ONLINE_RETAIL) == list(ONLINE_RETAIL)
+
+
+def test_every_code_and_name_of_iso_3166_is_read_and_no_part_of_one_nor_two_together(shared_lake):
+    kinds = ("alpha_2", "name", "common_name", "official_name")
+    known = sorted({getattr(country, kind) for country in countries for kind in kinds if hasattr(country, kind)})
+    assert read(shared_lake, known) == known
+    joints = ("", "|", "\n", "\r\n", ".")
+    odd = [f"{name}{joint}{name}" for name in known for joint in joints] + [f"x{name}" for name in known]
+    cut = [name[:-1] for name in known if name[:-1].rstrip() not in known and len(name) != 3]
+    swapped = [name.replace(".", "x").replace("(", "").replace("d'I", "d.I") for name in known]
+    changed = [text for text, name in zip(swapped, known, strict=True) if text != name]
+    assert len(changed) > 5
+    assert set(read(shared_lake, [*odd, *cut, *changed])) == {None}
 
 
 @pytest.mark.parametrize(
