@@ -8,7 +8,8 @@ References:
 """
 
 import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from jobs.errors import SophiluxError
@@ -21,23 +22,26 @@ INTEGERS: Final = (I16, I32, I64)
 WIDE_LIST: Final = 15
 SHORT_STEP: Final = 16
 LAST_SEVEN_BITS: Final = 0x7F
+DEEPEST: Final = 2**31
+ALL: Final[Mapping[int, int]] = MappingProxyType({})
 
 Struct = dict[int, tuple[int, Any]]
 """Fields of a struct by number: type and value. A list is ``(element type, values)``; a struct in it may be bytes."""
 
 
-def read_struct(data: bytes, *, folded: Collection[int] = ()) -> tuple[Struct, int]:
+def read_struct(data: bytes, *, depths: Mapping[int, int] = ALL) -> tuple[Struct, int]:
     """The struct at the start of ``data``, and the bytes it takes.
 
     Args:
         data: bytes that begin with the struct.
-        folded: numbers of its fields whose lists of structs stay bytes, each to be read when it is asked for.
+        depths: numbers of its fields, and how deep structs in them are read; those below stay bytes, each to be read
+            when it is asked for. By default all are read.
 
     Raises:
         SophiluxError: the bytes are no struct of the compact protocol.
     """
     try:
-        return _read_struct(data, 0, folded)
+        return _read_struct(data, 0, DEEPEST, depths)
     except (IndexError, struct.error, KeyError):
         message = "A Parquet file's description cannot be read; the file is damaged. Restore it from your backup."
         raise SophiluxError(message) from None
@@ -70,17 +74,22 @@ def skip_struct(data: bytes, at: int) -> int:
         if head < SHORT_STEP:
             at = _skip_varint(data, at)
         kind = head & 0x0F
-        at = at if kind in (TRUE, FALSE) else _skip_element(data, at, kind)
+        if kind in INTEGERS:
+            while data[at] > LAST_SEVEN_BITS:
+                at += 1
+            at += 1
+        elif kind not in (TRUE, FALSE):
+            at = _skip_element(data, at, kind)
     return at + 1
 
 
 def _skip_element(data: bytes, at: int, kind: int) -> int:
-    if kind in INTEGERS:
-        return _skip_varint(data, at)
     if kind == BINARY and data[at] <= LAST_SEVEN_BITS:
         return at + 1 + data[at]
     if kind == STRUCT:
         return skip_struct(data, at)
+    if kind in INTEGERS:
+        return _skip_varint(data, at)
     if kind not in (LIST, SET):
         return _READERS[kind](data, at)[1]
     kind, size, at = _read_list_head(data, at)
@@ -95,7 +104,7 @@ def _skip_varint(data: bytes, at: int) -> int:
     return at + 1
 
 
-def _read_struct(data: bytes, at: int, folded: Collection[int] = ()) -> tuple[Struct, int]:
+def _read_struct(data: bytes, at: int, depth: int = DEEPEST, depths: Mapping[int, int] = ALL) -> tuple[Struct, int]:
     fields: Struct = {}
     number = 0
     while head := data[at]:
@@ -104,32 +113,34 @@ def _read_struct(data: bytes, at: int, folded: Collection[int] = ()) -> tuple[St
         if not step:
             number, at = _read_integer(data, at)
         number += step
-        if kind in (TRUE, FALSE):
-            fields[number] = (kind, kind == TRUE)
+        value: Any
+        if kind in INTEGERS:
+            value, at = _read_integer(data, at)
+        elif kind in (TRUE, FALSE):
+            value = kind == TRUE
+        elif kind == STRUCT:
+            value, at = _read_or_fold(data, at, depths.get(number, depth))
+        elif kind in (LIST, SET):
+            value, at = _read_list(data, at, depths.get(number, depth))
         else:
-            value, at = (_fold if number in folded and kind == LIST else _READERS[kind])(data, at)
-            fields[number] = (kind, value)
+            value, at = _READERS[kind](data, at)
+        fields[number] = (kind, value)
     return fields, at + 1
 
 
-def _fold(data: bytes, at: int) -> tuple[tuple[int, list[Any]], int]:
-    """A list of structs, of which only the ends are looked for."""
-    kind, size, start = _read_list_head(data, at)
-    if kind != STRUCT:
-        return _read_list(data, at)
-    structs = []
-    for _ in range(size):
-        end = skip_struct(data, start)
-        structs.append(data[start:end])
-        start = end
-    return (kind, structs), start
+def _read_or_fold(data: bytes, at: int, depth: int) -> tuple[Struct | bytes, int]:
+    """A struct within another, of which only the end is looked for where it is too deep."""
+    if depth:
+        return _read_struct(data, at, depth - 1)
+    end = skip_struct(data, at)
+    return data[at:end], end
 
 
-def _read_list(data: bytes, at: int) -> tuple[tuple[int, list[Any]], int]:
+def _read_list(data: bytes, at: int, depth: int = DEEPEST) -> tuple[tuple[int, list[Any]], int]:
     kind, size, at = _read_list_head(data, at)
-    read, values = _READERS[kind], []
+    values = []
     for _ in range(size):
-        value, at = read(data, at)
+        value, at = _read_or_fold(data, at, depth) if kind == STRUCT else _READERS[kind](data, at)
         values.append(value)
     return (kind, values), at
 
@@ -169,6 +180,9 @@ def _read_byte(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _read_integer(data: bytes, at: int) -> tuple[int, int]:
+    number = data[at]
+    if number <= LAST_SEVEN_BITS:
+        return number >> 1 ^ -(number & 1), at + 1
     number, at = _read_varint(data, at)
     return number >> 1 ^ -(number & 1), at
 

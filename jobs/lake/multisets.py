@@ -8,6 +8,7 @@ nothing about any row.
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 NULL: Final = np.uint64(0xD6E8FEB86659FD93)
 SIXTY_FOUR_BITS: Final = 2**64
 BLOCK_BYTES: Final = 1 << 18
-SAMPLE: Final = 1024
+LONG: Final = 256
+"""Bytes of a text above which it is hashed on its own."""
+MASKS: Final = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
+"""What is left of a word that has so many bytes of a text."""
 SPREAD: Final = np.random.Generator(np.random.PCG64(0)).integers(0, 2**64, 256, np.uint64)
 """A number for each byte, so that texts of few letters are spread."""
 
@@ -34,14 +38,25 @@ def add(one: int, other: int) -> int:
     return (one + other) % SIXTY_FOUR_BITS
 
 
+def subtract(one: int, other: int) -> int:
+    """A sum less another one."""
+    return (one - other) % SIXTY_FOUR_BITS
+
+
 def hash_rows(rows: "pa.Table") -> Hashes:
     """A hash of each row, over all columns in order; null is a value of its own."""
     hashes = np.full(rows.num_rows, STEP)  # else a row of zeros would add nothing
     with np.errstate(over="ignore"):
         for column in rows.columns:
-            hashes *= FIRST
-            hashes += _hash_column(column)
+            _fold(hashes, _read_column(column))
     return mix(hashes)
+
+
+def _fold(hashes: Hashes, words: Hashes | np.uint64) -> None:
+    """Take a word for each row into its hash."""
+    hashes ^= words
+    hashes *= FIRST
+    hashes ^= hashes >> np.uint64(32)
 
 
 def mix(numbers: Hashes) -> Hashes:
@@ -54,48 +69,47 @@ def mix(numbers: Hashes) -> Hashes:
     return mixed
 
 
-def _hash_column(column: "pa.ChunkedArray") -> Hashes:
-    hashed = [_hash_chunk(chunk) for chunk in column.chunks]
-    return hashed[0] if len(hashed) == 1 else np.concatenate([np.zeros(0, np.uint64), *hashed])
+def _read_column(column: "pa.ChunkedArray") -> Hashes:
+    """A word for each row."""
+    words = [_read_chunk(chunk) for chunk in column.chunks]
+    return words[0] if len(words) == 1 else np.concatenate([np.zeros(0, np.uint64), *words])
 
 
-def _hash_chunk(column: "pa.Array") -> Hashes:
+def _read_chunk(column: "pa.Array") -> Hashes:
     if column.null_count == len(column):
         return np.full(len(column), NULL)
-    hashes = _hash_values(column)
-    if column.null_count:
-        hashes = np.where(np.asarray(column.is_null()), NULL, hashes)
-    return hashes
+    words = _read_values(column)
+    return np.where(np.asarray(column.is_null()), NULL, words) if column.null_count else words
 
 
-def _hash_values(column: "pa.Array") -> Hashes:
+def _read_values(column: "pa.Array") -> Hashes:
     import pyarrow as pa
 
     if isinstance(column.type, pa.BaseExtensionType):
-        return _hash_values(column.storage)
+        return _read_values(column.storage)
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _hash_coded(column)
+        return _read_coded(column)
     if pa.types.is_boolean(kind):
-        return mix(np.asarray(column.cast(pa.uint8()).fill_null(0), np.uint64))
+        return np.asarray(column.cast(pa.uint8()).fill_null(0), np.uint64)
     if pa.types.is_primitive(kind):
-        return mix(_read_words(column))
+        return _read_numbers(column)
     if pa.types.is_decimal(kind):
         return _hash_parts(column)
     return _hash_texts(column)
 
 
-def _hash_coded(column: "pa.DictionaryArray") -> Hashes:
+def _read_coded(column: "pa.DictionaryArray") -> Hashes:
     """Each value of the dictionary once; null in it is null."""
-    values = np.append(_hash_chunk(column.dictionary), NULL)
-    return values.take(np.asarray(column.indices.fill_null(len(values) - 1)))
+    words = np.append(_read_chunk(column.dictionary), NULL)
+    return words.take(np.asarray(column.indices.fill_null(len(words) - 1)))
 
 
-def _read_words(column: "pa.Array") -> Hashes:
+def _read_numbers(column: "pa.Array") -> Hashes:
     """The bits of numbers and times, as they lie in memory."""
     width = column.type.bit_width // 8
     data = np.frombuffer(column.buffers()[1], f"<u{width}") if len(column) else np.zeros(0, f"<u{width}")
-    return data[column.offset : column.offset + len(column)].astype(np.uint64)
+    return data[column.offset : column.offset + len(column)].astype(np.uint64, copy=False)
 
 
 def _hash_parts(column: "pa.Array") -> Hashes:
@@ -105,7 +119,7 @@ def _hash_parts(column: "pa.Array") -> Hashes:
     words = data[column.offset * parts : (column.offset + len(column)) * parts].reshape(-1, parts)
     hashes = np.zeros(len(column), np.uint64)
     for place in range(parts):
-        hashes = mix(hashes * SECOND + STEP + words[:, place].astype(np.uint64))
+        _fold(hashes, words[:, place])
     return hashes
 
 
@@ -119,31 +133,36 @@ def _hash_texts(column: "pa.Array") -> Hashes:
         written = [repr(value).encode() for value in column.to_pylist()]
         return _hash_texts(pa.array(written, pa.large_binary()))
     column = column.fill_null(b"" if "binary" in str(kind) else "") if column.null_count else column
-    return _hash_repeated(column.cast(pa.large_binary()))
-
-
-def _hash_repeated(column: "pa.Array") -> Hashes:
-    """Texts, each of those that come often once."""
-    if len(column) > SAMPLE and len(column[:SAMPLE].unique()) < SAMPLE / 2:
-        coded = column.dictionary_encode()
-        return _hash_bytes(coded.dictionary).take(np.asarray(coded.indices))
-    return _hash_bytes(column)
+    return _hash_bytes(column.cast(pa.large_binary()))
 
 
 def _hash_bytes(column: "pa.Array") -> Hashes:
-    """Texts, block by block."""
+    """Texts, eight bytes of each at a time; long ones each on its own."""
     _, ends, data = column.buffers()
     bounds = np.frombuffer(ends, "<i8")[column.offset : column.offset + len(column) + 1]
-    letters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
-    hashes = np.zeros(len(column), np.uint64)
-    first = 0
-    while first < len(column):
-        last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + BLOCK_BYTES, "right")) - 1)
-        places = bounds[first : last + 1] - bounds[first]
-        spans = SpanHashes(letters[bounds[first] : bounds[last]])
-        hashes[first:last] = spans.read(places[:-1], places[1:])
-        first = last
-    return mix(hashes)
+    text = np.zeros(bounds[-1] - bounds[0] + 8, np.uint8)
+    if data is not None:
+        text[:-8] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
+    starts, lengths = bounds[:-1] - bounds[0], np.diff(bounds)
+    hashes = lengths.astype(np.uint64) * STEP
+    is_long = lengths > LONG
+    _hash_short(hashes, text, starts, np.where(is_long, 0, lengths))
+    for row in np.flatnonzero(is_long).tolist():
+        hashes[row] = xxhash.xxh3_64_intdigest(text[starts[row] : starts[row] + lengths[row]].tobytes())
+    return hashes
+
+
+def _hash_short(hashes: Hashes, text: NDArray[np.uint8], starts: NDArray[np.int64], left: NDArray[np.int64]) -> None:
+    """Fold texts into the hashes, whose lengths are there already; eight bytes are left behind the last one."""
+    words = np.ndarray(len(text) - 7, "<u8", text, strides=(1,))
+    rows, folded = np.arange(len(hashes)), hashes
+    while len(rows):
+        is_left = left > 0
+        if not is_left.all():
+            hashes[rows] = folded
+            rows, folded, starts, left = rows[is_left], folded[is_left], starts[is_left], left[is_left]
+        _fold(folded, words[starts] & MASKS.take(left, mode="clip"))
+        starts, left = starts + 8, left - 8
 
 
 class SpanHashes:

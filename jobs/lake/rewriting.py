@@ -9,22 +9,24 @@ What was encoded is read back: the rows that were not to be changed must be the 
 their hashes, or the new file is thrown away.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jobs.lake import proving, storage
-from jobs.lake.encoding import CHUNK_META, COMPRESSED_BYTES, ROWS, Source, encode_group
+from jobs.lake.decoding import Source, cut_rows
+from jobs.lake.encoding import CHUNK_META, COMPRESSED_BYTES, ROWS, Encoder, Group
 from jobs.lake.footers import get
-from jobs.lake.splicing import Group, Output, write_file
+from jobs.lake.splicing import Output, write_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet as pq
 
+MARKS: Final = "marks"
+
 Find = Callable[["pa.Table"], "pa.ChunkedArray"]
-"""Gets some columns of a row group; true where a row is to be changed."""
+"""Gets some columns of one or more row groups; true where a row is to be changed."""
 Edit = Callable[["pa.Table", "pa.ChunkedArray"], "pa.Table"]
 """Gets all columns of a row group and the rows found; returns those to write, in the same schema."""
 MayHold = Callable[["pq.RowGroupMetaData"], bool]
@@ -79,8 +81,10 @@ def edit_file(
     system, path = storage.filesystem(source)
     with system.open_input_file(path) as file:
         opened = Source(file, source)
-        found = _find_rows(opened.parquet, columns, find, may_hold)
-        return _Rewriting(opened, found, edit).write(target) if found else None
+        rewriting = _Rewriting(opened, edit)
+        for number, rows, marks in _find_rows(opened, columns, find, may_hold):
+            rewriting.edit(number, rows, marks)
+        return rewriting.write(target) if rewriting.rows_found else None
 
 
 def drop_found(rows: "pa.Table", found: "pa.ChunkedArray") -> "pa.Table":
@@ -91,64 +95,65 @@ def drop_found(rows: "pa.Table", found: "pa.ChunkedArray") -> "pa.Table":
 
 
 def _find_rows(
-    parquet: "pq.ParquetFile", columns: Sequence[str], find: Find, may_hold: MayHold | None
-) -> dict[int, "pa.ChunkedArray"]:
+    source: Source, columns: Sequence[str], find: Find, may_hold: MayHold | None
+) -> "Iterator[tuple[int, pa.Table, pa.ChunkedArray]]":
+    """Row groups that hold rows to be changed: number, all columns, and true for those rows."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = {}
-    for number in range(parquet.num_row_groups):
-        if may_hold is not None and not may_hold(parquet.metadata.row_group(number)):
-            continue
-        marks = pc.fill_null(find(parquet.read_row_group(number, columns=list(columns))), fill_value=False)
-        if pc.any(marks).as_py():
-            found[number] = marks
-    return found
+    look = may_hold or (lambda _: True)
+    candidates = (number for number in range(source.count) if look(source.parquet.metadata.row_group(number)))
+    for batch in source.plan_batches(candidates):
+        known = source.parquet.read_row_groups(batch, columns=list(columns))
+        found = pa.table({MARKS: pc.fill_null(find(known), fill_value=False)})
+        counts = [source.count_rows(number) for number in batch]
+        each = zip(batch, cut_rows(known, counts), cut_rows(found, counts), strict=True)
+        hits = [hit for hit in each if pc.any(hit[2][MARKS]).as_py()]
+        if hits:
+            numbers = [number for number, _, _ in hits]
+            rows = source.complete(numbers, pa.concat_tables(piece for _, piece, _ in hits))
+            pieces = cut_rows(rows, map(source.count_rows, numbers))
+            for (number, _, marks), piece in zip(hits, pieces, strict=True):
+                yield number, piece, marks[MARKS]
 
 
 class _Rewriting:
     """One file, of which some row groups are written anew."""
 
-    def __init__(self, source: Source, found: Mapping[int, "pa.ChunkedArray"], edit: Edit) -> None:
-        self._source, self._found, self._edit = source, found, edit
-        self._proof = proving.Proof()
+    def __init__(self, source: Source, edit: Edit) -> None:
+        self._source, self._edit = source, edit
+        self._encoder, self._proof = Encoder(source), proving.Proof()
+        self._copied = set(range(source.count))
+        self._gone = 0
+        self.rows_found = 0
+
+    def edit(self, number: int, rows: "pa.Table", marks: "pa.ChunkedArray") -> None:
+        """Take in a row group; they come in order."""
+        import pyarrow.compute as pc
+
+        edited = self._edit(rows, marks)
+        self._proof.check_edit(number - self._gone, rows, marks, edited)
+        self._encoder.add(number, edited)
+        self._copied.remove(number)
+        self._gone += not edited.num_rows
+        self.rows_found += pc.sum(marks).as_py()
 
     def write(self, target: str) -> Edited:
         """Write the file, unless no row is left."""
-        import pyarrow.compute as pc
-
-        encoded = self._encode()
+        encoded = self._encoder.finish()
         groups = [group for group in encoded.values() if group is not None]
-        rows = self._count_copied() + sum(get(fields, ROWS) for fields, _ in groups)
+        rows = sum(map(self._source.count_rows, self._copied)) + sum(get(fields, ROWS) for fields, _ in groups)
         size = self._write_file(target, encoded, rows) if rows else 0
         return Edited(
-            rows_found=sum(pc.sum(marks).as_py() for marks in self._found.values()),
+            rows_found=self.rows_found,
             rows=rows,
             groups_encoded=len(encoded),
-            groups_copied=self._source.count - len(encoded),
+            groups_copied=len(self._copied),
             bytes_encoded=sum(get(get(c.fields, CHUNK_META), COMPRESSED_BYTES) for _, chunks in groups for c in chunks),
             size=size,
             kept=self._proof.kept,
             kept_hash=self._proof.kept_hash,
         )
-
-    def _encode(self) -> dict[int, Group | None]:
-        encoded: dict[int, Group | None] = {}
-        gone = 0
-        for number, marks in self._found.items():
-            place = number - gone
-            encoded[number] = encode_group(self._source, number, partial(self._edit_rows, marks=marks, place=place))
-            gone += encoded[number] is None
-        return encoded
-
-    def _edit_rows(self, rows: "pa.Table", *, marks: "pa.ChunkedArray", place: int) -> "pa.Table":
-        kept = drop_found(rows, marks)
-        edited = kept if self._edit is drop_found else self._edit(rows, marks)
-        self._proof.check_edit(place, kept, marks, edited)
-        return edited
-
-    def _count_copied(self) -> int:
-        metadata = self._source.parquet.metadata
-        return sum(metadata.row_group(n).num_rows for n in range(self._source.count) if n not in self._found)
 
     def _write_file(self, target: str, encoded: Mapping[int, Group | None], rows: int) -> int:
         system, path = storage.filesystem(target)
@@ -156,5 +161,5 @@ class _Rewriting:
         with system.open_output_stream(path) as sink:
             out = Output(sink)
             write_file(self._source, encoded, out, rows)
-        self._proof.read_back(target, self._source)
+        self._proof.read_back(target, self._source, rows)
         return out.position

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jobs.lake.encoding import CHUNK_META, CHUNKS, COMPRESSED_BYTES, ROW_GROUPS, Chunk, Source
+from jobs.lake.decoding import CHUNKS, ROW_GROUPS, Source
+from jobs.lake.encoding import CHUNK_META, COMPRESSED_BYTES, Chunk, Group
 from jobs.lake.footers import MAGIC, Struct, get, put, read_struct, write_struct
 
 ROWS_OF_FILE: Final = 3
@@ -27,7 +28,6 @@ BLOCK_BYTES: Final = 4 * 1024**2
 WASTE: Final = 0.1
 """Part of a file that may be zeros."""
 
-Group = tuple[Struct, list[Chunk]]
 Encoded = Mapping[int, Group | None]
 """Row groups encoded anew by their numbers; none for one of which no row is left."""
 Patch = tuple[int, int, bytes]

@@ -63,7 +63,7 @@ def shapes_of(lake, tables):
         for file in lake.list_files(table):
             footer = pq.read_metadata(Path(lake.location(table), file.path))
             chunks = [footer.row_group(0).column(place) for place in range(footer.num_columns)]
-            codecs = [(c.path_in_schema, c.physical_type, c.compression, c.has_dictionary_page) for c in chunks]
+            codecs = [(c.path_in_schema, c.physical_type, c.compression) for c in chunks]
             schema = str(footer.schema).partition("\n")[2]
             shape = (schema, footer.created_by, repr(sorted((footer.metadata or {}).items())), repr(codecs))
             shapes.setdefault(table, set()).add(shape)

@@ -89,16 +89,16 @@ def test_looking_for_somebody_reads_their_bucket_alone(written, watched):
     assert sum(data) < 0.2 * sum(file.size for file in written.list_files(TABLE))
 
 
-def test_erasing_somebody_decodes_the_row_groups_they_stand_in(written, tmp_path, monkeypatch):
+def test_erasing_somebody_encodes_the_row_groups_they_stand_in(written, tmp_path, monkeypatch):
     from jobs.lake import rewriting
 
-    decoded, original = [], rewriting.encode_group
+    encoded, original = [], rewriting.Encoder.add
 
-    def count(source, number, edit):
-        decoded.append(number)
-        return original(source, number, edit)
+    def count(encoder, number, rows):
+        encoded.append(number)
+        original(encoder, number, rows)
 
-    monkeypatch.setattr(rewriting, "encode_group", count)
+    monkeypatch.setattr(rewriting.Encoder, "add", count)
     holding = 0
     for day in DAYS:
         for path in {path for path, *_ in list_groups(written)[day]}:
@@ -108,4 +108,4 @@ def test_erasing_somebody_decodes_the_row_groups_they_stand_in(written, tmp_path
                 holding += pc.any(pc.equal(column, name_person(PERSON))).as_py()
     done = drop(written, PERSON, BUCKET)
     assert done.rows_found > 0
-    assert len(decoded) == holding <= 2 * len(DAYS)
+    assert len(encoded) == holding <= 2 * len(DAYS)

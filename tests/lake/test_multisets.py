@@ -90,6 +90,17 @@ def test_null_is_no_zero_and_no_empty_text():
         assert len(set(hash_rows(rows).tolist())) == 2
 
 
+def test_a_byte_anywhere_in_a_text_shows():
+    """Texts are read eight bytes at a time, and long ones at once."""
+    for length in (1, 7, 8, 9, 16, 31, 255, 256, 257, 1_000):
+        text = "a" * length
+        changed = [text[:place] + "b" + text[place + 1 :] for place in range(length)]
+        texts = [text, *changed, text + "a", text + "\0", text[:-1]]
+        assert len(set(hash_rows(pa.table({"a": texts})).tolist())) == len(texts)
+        around = pa.table({"a": ["x", *texts, "yz"]}).slice(1, len(texts))
+        assert hash_rows(around).tolist() == hash_rows(pa.table({"a": pa.array(texts, pa.large_string())})).tolist()
+
+
 def test_hashes_are_spread():
     numbers = hash_rows(pa.table({"a": np.arange(100_000), "b": np.arange(100_000) // 7}))
     assert len(np.unique(numbers)) == 100_000

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import SophiluxError
+from jobs.lake import rewriting
 from jobs.lake.footers import get, read_struct, write_struct
 from jobs.lake.rewriting import drop_found, edit_file
 
@@ -263,16 +264,98 @@ def test_values_can_be_severed_instead(tmp_path):
     source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
     write(source, sample())
 
-    def sever(rows, found):
-        place = rows.schema.get_field_index("who")
-        return rows.set_column(place, "who", pc.if_else(found, pa.scalar(None, pa.string()), rows["who"]))
-
     mine = pa.array(["s07"])
-    edit_file(str(source), str(target), columns=["who"], find=lambda rows: pc.is_in(rows["who"], mine), edit=sever)
+    edit_file(str(source), str(target), columns=["who"], find=lambda rows: pc.is_in(rows["who"], mine), edit=sever_who)
     after = pq.read_table(target)
     assert after.num_rows == 1_000
     assert after["who"].null_count == pc.sum(pc.equal(sample()["who"], "s07")).as_py()
     assert after.drop_columns("who").equals(sample().drop_columns("who"))
+
+
+def sever_who(rows, found):
+    place = rows.schema.get_field_index("who")
+    return rows.set_column(place, "who", pc.if_else(found, pa.scalar(None, pa.string()), rows["who"]))
+
+
+def change_last(rows):
+    return pa.concat_tables([rows.slice(0, rows.num_rows - 1), sample(2_000).slice(1_234, 1)])
+
+
+MISTAKES = {
+    "a row lost": lambda rows: rows.slice(1),
+    "a row twice": lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]),
+    "one row for another": lambda rows: pa.concat_tables([rows.slice(1), rows.slice(1, 1)]),
+    "a value changed": change_last,
+    "values that changed rows": lambda rows: rows.set_column(1, "bucket", rows["bucket"].combine_chunks()[::-1]),
+}
+
+
+@pytest.mark.parametrize("edit", [drop_found, sever_who], ids=["drop", "sever"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_an_edit_that_harms_others_is_found_out(tmp_path, mistake, edit):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(500))
+    mine = pa.array(["s07", "s30"])
+    with pytest.raises(SophiluxError, match="were not to be changed"):
+        edit_file(
+            str(source),
+            str(target),
+            columns=["who"],
+            find=lambda rows: pc.is_in(rows["who"], mine),
+            edit=lambda rows, found: MISTAKES[mistake](edit(rows, found)),
+        )
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_file_that_was_written_wrongly_is_found_out(tmp_path, monkeypatch, mistake):
+    """What is encoded is not what the edit gave: only the new file's bytes tell."""
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(500))
+    original = rewriting.Encoder.add
+    monkeypatch.setattr(
+        rewriting.Encoder, "add", lambda encoder, number, rows: original(encoder, number, MISTAKES[mistake](rows))
+    )
+    with pytest.raises(SophiluxError, match="were not to be changed"):
+        drop(source, target, {"s07", "s30"})
+
+
+def test_row_groups_in_each_others_place_are_found_out(tmp_path, monkeypatch):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(500))
+    original = rewriting.Encoder.finish
+
+    def swap(encoder):
+        encoded = original(encoder)
+        return dict(zip(encoded, reversed(encoded.values()), strict=True))
+
+    monkeypatch.setattr(rewriting.Encoder, "finish", swap)
+    with pytest.raises(SophiluxError, match="were not to be changed"):
+        drop(source, target, {"s07", "s30"})
+
+
+def test_a_row_group_that_was_copied_and_is_missing_is_found_out(tmp_path, monkeypatch):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(500))
+    original = rewriting.write_file
+
+    def forget(opened, encoded, out, rows):
+        original(opened, encoded | {4: None}, out, rows)
+
+    monkeypatch.setattr(rewriting, "write_file", forget)
+    with pytest.raises(SophiluxError, match="were not to be changed"):
+        drop(source, target, {"s07"})
+
+
+def test_a_dictionary_that_was_given_up_is_not_begun_again(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(5_000), row_group_size=5_000, dictionary_pagesize_limit=2_000, compression="none")
+    drop(source, target, {"s07"})
+    old, new = (pq.read_metadata(path).row_group(0) for path in (source, target))
+    chunks = [(old.column(place), new.column(place)) for place in range(old.num_columns)]
+    given_up = {one.path_in_schema for one, other in chunks if one.has_dictionary_page > other.has_dictionary_page}
+    assert {"at", "wide", "score"} <= given_up
+    assert not given_up & {"who", "bucket", "note", "flag"}
+    assert new.total_byte_size < old.total_byte_size
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", b"PAR1" + b"\xff" * 20 + b"\x08\0\0\0PAR1"])
