@@ -4,9 +4,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import fs
 from pyarrow import parquet as pq
 from pyspark.sql import functions as F
+
+from jobs.lake.editing import edit_rows
+from jobs.lake.rewriting import drop_found
 
 TABLE = "lake.sessions"
 DAYS = ("2026-03-02", "2026-03-03")
@@ -33,6 +37,19 @@ def fill(lake):
     types = {column.name: column.type for column in lake.contracts[TABLE].columns}
     rows = session.range(2 * ROWS_A_DAY).select(*(columns[name].cast(types[name]).alias(name) for name in types))
     lake.replace(TABLE, rows, partitions=DAYS)
+
+
+def drop_people(lake, people, **options):
+    """Edit the rows of these people away."""
+    wanted = pa.array(people, pa.string())
+    return edit_rows(
+        lake,
+        TABLE,
+        columns=["subject_id"],
+        find=lambda rows: pc.is_in(rows["subject_id"], wanted),
+        edit=drop_found,
+        **options,
+    )
 
 
 def name_person(number):

@@ -2,17 +2,14 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet as pq
 
 from jobs.lake import Lake, clustering, storage
-from jobs.lake.editing import edit_rows
-from jobs.lake.rewriting import drop_found
 from jobs.settings import load_settings
 
-from .clustered import DAYS, PEOPLE, TABLE, Watched, check_clustered, fill, list_groups, name_person
+from .clustered import DAYS, PEOPLE, TABLE, Watched, check_clustered, drop_people, fill, list_groups, name_person
 
 PERSON = 700
 BUCKET = PERSON % 256
@@ -30,18 +27,6 @@ def watched(monkeypatch):
     system = Watched()
     monkeypatch.setattr(storage, "filesystem", lambda location: (system, location))
     return system
-
-
-def drop(lake, person, bucket):
-    wanted = pa.array([name_person(person)])
-    return edit_rows(
-        lake,
-        TABLE,
-        columns=["subject_id"],
-        find=lambda rows: pc.is_in(rows["subject_id"], wanted),
-        edit=drop_found,
-        buckets={bucket},
-    )
 
 
 def list_matching(lake, bucket):
@@ -74,13 +59,17 @@ def test_what_the_engine_writes_is_clustered(written):
     check_clustered(written, clustering.ROW_GROUP_ROWS)
 
 
-def test_tables_without_buckets_keep_the_order_and_size_the_engine_gives(contracts):
-    assert clustering.list_order(contracts["lake.products"]) == []
+def test_tables_without_buckets_keep_the_order_and_size_the_engine_gives(lake):
+    contract, rows = lake.contracts["lake.products"], lake.empty("lake.products")
+    assert clustering.sort_frame(rows, contract) is rows
+    writer = rows.write
+    assert clustering.limit_row_groups(writer, contract) is writer
+    assert clustering.choose_sizes(contract) == {"row_group_size": clustering.UNCLUSTERED_ROWS}
 
 
 def test_looking_for_somebody_reads_their_bucket_alone(written, watched):
     """Nobody is found, so nothing is written: what is read is the key column of the row groups that may hold them."""
-    done = drop(written, PEOPLE + BUCKET, BUCKET)
+    done = drop_people(written, [name_person(PEOPLE + BUCKET)], buckets={BUCKET})
     assert (done.rows_found, done.files_opened) == (0, len(DAYS))
     matching = list_matching(written, BUCKET)
     assert len(matching) < sum(map(len, list_groups(written).values())) / 2
@@ -106,6 +95,6 @@ def test_erasing_somebody_encodes_the_row_groups_they_stand_in(written, tmp_path
             for number in range(parquet.num_row_groups):
                 column = parquet.read_row_group(number, columns=["subject_id"])["subject_id"]
                 holding += pc.any(pc.equal(column, name_person(PERSON))).as_py()
-    done = drop(written, PERSON, BUCKET)
+    done = drop_people(written, [name_person(PERSON)], buckets={BUCKET})
     assert done.rows_found > 0
     assert len(encoded) == holding <= 2 * len(DAYS)

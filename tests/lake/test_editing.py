@@ -4,15 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from jobs.errors import CommitConflictError
 from jobs.lake import editing
-from jobs.lake.editing import edit_rows
-from jobs.lake.rewriting import drop_found
 
-TABLE = "lake.sessions"
+from .clustered import TABLE, drop_people
+
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(3)]
 
 
@@ -39,15 +37,7 @@ def sessions(lake):
 
 
 def drop(lake, subjects, **options):
-    wanted = pa.array([f"s{n:03}" for n in subjects])
-    return edit_rows(
-        lake,
-        TABLE,
-        columns=["subject_id"],
-        find=lambda rows: pc.is_in(rows["subject_id"], wanted),
-        edit=drop_found,
-        **options,
-    )
+    return drop_people(lake, [f"s{n:03}" for n in subjects], **options)
 
 
 def rows_of(lake):

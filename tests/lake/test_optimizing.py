@@ -16,7 +16,8 @@ from jobs.lake import clustering, optimizing
 from jobs.lake.commits import TableFile
 from jobs.lake.optimizing import cut_buckets, find_unhealthy, optimize
 
-from .test_editing import DAYS, TABLE, batches_anywhere, drop, visits
+from .clustered import TABLE
+from .test_editing import DAYS, batches_anywhere, drop, visits
 
 __all__ = ["batches_anywhere"]
 

@@ -4,31 +4,17 @@ from datetime import timedelta
 
 import pytest
 from deltalake import write_deltalake
-from pyspark.sql import functions as F
 
 from jobs.errors import BudgetError, ContractError, UsageError
-from jobs.lake import Days, Lake
-from jobs.lake import columns as C
+from jobs.lake import Days
 from jobs.marts import also_bought, bestsellers, bestsellers_exact
-from jobs.settings import load_settings
 from tests.marts.tables import DAY, comeback, fill, line, order, product
-from tests.marts.test_bestsellers import chart, crowd, sell, spent, write_terms
+from tests.marts.test_bestsellers import chart, crowd, lake, quiet, sell, spent, write_terms
+
+__all__ = ["lake", "quiet"]
 
 CHARTS, EXACT, PAIRS = "marts.bestsellers", "marts.bestsellers_exact", "marts.also_bought"
 NEXT = DAY + timedelta(1)
-
-
-@pytest.fixture
-def quiet(monkeypatch):
-    """Noise that is always zero, to see what it is added to."""
-    monkeypatch.setattr(bestsellers, "draw_noise", lambda rows, _, above: rows.where(F.col(C.BUYERS) >= F.col(above)))
-
-
-@pytest.fixture
-def lake(tmp_path, engine, contracts, monkeypatch) -> Lake:
-    write_terms(tmp_path / "budgets.yaml")
-    monkeypatch.setenv("SOPHILUX_BUDGETS_FILE", str(tmp_path / "budgets.yaml"))
-    return Lake(load_settings(str(tmp_path / "shop")), engine, contracts)
 
 
 def run(lake, day=DAY):
