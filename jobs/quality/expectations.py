@@ -1,13 +1,14 @@
 """Run expectations with Great Expectations; the only module that knows it.
 
-Counting comes first: all row-wise expectations share one pass over the rows. The rows themselves are looked at only
-for expectations that failed, and only where their keys are public. Results are read by ``meta``, because Great
-Expectations puts checks that raised before the others.
+Counting comes first: all row-wise expectations share one pass over the rows, and a query is run once. The rows
+themselves are looked at only for expectations that failed, and only where their keys are public. Results are read by
+``meta``, because Great Expectations puts checks that raised before the others.
 """
 
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jobs.engine import active_session
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 NUMBER = "number"
+QUERY_TYPE = "unexpected_rows_expectation"
 COUNT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
@@ -79,6 +81,21 @@ def _load() -> None:
     logging.getLogger(great_expectations.__name__).setLevel(logging.CRITICAL)
 
 
+@cache
+def _count_queries() -> str:
+    """Type of an expectation that counts the rows of a query; ``QUERY_TYPE`` also runs it again and fetches some."""
+    from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
+
+    class CountUnexpectedRows(UnexpectedRowsExpectation):
+        metric_dependencies = ("unexpected_rows_query.row_count",)
+
+        def _validate(self, metrics: dict[str, int], *_: object, **__: object) -> dict[str, object]:
+            count = metrics["unexpected_rows_query.row_count"]
+            return {"success": count == 0, "result": {"observed_value": count}}
+
+    return str(CountUnexpectedRows.expectation_type)
+
+
 def _validate(
     rows: "DataFrame", configurations: Sequence[Mapping[str, Any]], result_format: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
@@ -89,7 +106,11 @@ def _validate(
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    numbered = [{**entry, "meta": {NUMBER: number}} for number, entry in enumerate(configurations)]
+    counted = {QUERY_TYPE: _count_queries()}
+    numbered = [
+        {**entry, "type": counted.get(entry["type"], entry["type"]), "meta": {NUMBER: number}}
+        for number, entry in enumerate(configurations)
+    ]
     suite = gx.ExpectationSuite(name="rows", expectations=numbered)
     with active_session(rows.sparkSession):
         source = context.data_sources.add_spark("rows", persist=False)
