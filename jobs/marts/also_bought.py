@@ -23,6 +23,7 @@ from jobs.marts.movements import name_contributors
 from jobs.marts.neighbours import OTHER, choose_categories, find_neighbours, gather_baskets
 from jobs.marts.purchases import keep_sales
 from jobs.marts.recipes import Recipe, load_recipes
+from jobs.marts.slices import keep_until
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from jobs.lake.scratch import Scratch
     from jobs.marts.slices import Once
 
 NAME: Final = "also_bought"
@@ -107,10 +107,7 @@ def run(lake: Lake, days: Days) -> StepReport:
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
     recipe = load_recipes(lake.settings.recommendations)[NAME]
     with ExitStack() as scratches:
-
-        def once(rows: "DataFrame") -> "Scratch":
-            return scratches.enter_context(lake.scratch(rows))
-
+        once = keep_until(scratches, lake)
         items = once(read_items(lake, window)).frame
         rows = build_also_bought(lake, items, recipe, as_of=days.last, once=once)
         staged = lake.replace(TABLE, rows, gate=gate(lake, TABLE))

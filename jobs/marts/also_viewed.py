@@ -17,6 +17,7 @@ from jobs.lake.reports import StepReport
 from jobs.marts import cooccurrence as co
 from jobs.marts.neighbours import choose_categories, find_neighbours
 from jobs.marts.recipes import load_recipes
+from jobs.marts.slices import keep_until
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def run(lake: Lake, days: Days) -> StepReport:
             as_of=days.last,
             categories=choose_categories(lake.read("lake.products"), recipe),
             subjects=lake.read("lake.subjects"),
-            once=lambda rows: scratches.enter_context(lake.scratch(rows)),
+            once=keep_until(scratches, lake),
         )
         staged = lake.replace(TABLE, shape_also_viewed(neighbours, as_of=days.last), gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: no pair of products was viewed by two people in {window}."]

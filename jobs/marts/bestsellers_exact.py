@@ -31,7 +31,7 @@ from jobs.marts.charts import (
 from jobs.marts.movements import ORDER_LINES, ORDERS, PRODUCTS, RETURNS, read_movements, sale_day
 from jobs.marts.periods import ORDINAL, Period, build_calendar, describe_periods, find_periods, list_days
 from jobs.marts.restatements import Edition, number_editions, tabulate_editions
-from jobs.marts.slices import sum_in_slices
+from jobs.marts.slices import keep_until, sum_in_slices
 from jobs.quality import gate
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def run(lake: Lake, days: Days) -> StepReport:
             person=CONTRIBUTOR,
             slices=-(-movements.rows // SLICE_MOVEMENTS),
             keys=(ORDINAL, C.COUNTRY, C.PRODUCT_ID),
-            once=lambda rows: scratches.enter_context(lake.scratch(rows)),
+            once=keep_until(scratches, lake),
         )
         ranked = rank_periods(sums, products)
         named = F.broadcast(describe_periods(session, periods)).join(ranked, ORDINAL, how="inner")

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from jobs.lake import columns as C
 from jobs.marts.also_viewed import PRODUCT_ACTIONS
+from jobs.privacy.pseudonyms import subject_bucket
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -25,18 +26,20 @@ _AT, _STEP, _PEOPLE, _DAYS, _AGAIN = "_at", "_step", "_people", "_days", "_again
 
 
 def select_interactions(clicks: "DataFrame", sales: "DataFrame") -> "DataFrame":
-    """One row per unflagged click on a product and per purchase: day, person, product, weight and time."""
+    """One row per unflagged click on a product and per purchase: day, person, bucket, product, weight and time."""
     counted = clicks.where(F.col(C.FLAG).isNull() & F.col(C.PRODUCT_ID).isNotNull())
     weight = F.lit(ACTION_WEIGHTS["view"])
     for action, value in ACTION_WEIGHTS.items():
         weight = F.when(F.col(C.ACTION) == action, F.lit(value)).otherwise(weight)
     product_clicks = counted.where(F.col(C.ACTION).isin(*PRODUCT_ACTIONS))
     clicked = product_clicks.select(
-        C.DAY, C.SUBJECT_ID, C.PRODUCT_ID, weight.alias(WEIGHT), F.col(C.EVENT_TIME).alias(_AT)
+        C.DAY, C.SUBJECT_ID, C.SUBJECT_BUCKET, C.PRODUCT_ID, weight.alias(WEIGHT), F.col(C.EVENT_TIME).alias(_AT)
     )
     bought_weight = F.lit(ACTION_WEIGHTS["buy"]).alias(WEIGHT)
     known = sales.where(F.col(C.SUBJECT_ID).isNotNull())
-    bought = known.select(C.DAY, C.SUBJECT_ID, C.PRODUCT_ID, bought_weight, F.col(C.ORDERED_AT).alias(_AT))
+    bucket = subject_bucket(F.col(C.SUBJECT_ID)).alias(C.SUBJECT_BUCKET)
+    at = F.col(C.ORDERED_AT).alias(_AT)
+    bought = known.select(C.DAY, C.SUBJECT_ID, bucket, C.PRODUCT_ID, bought_weight, at)
     return clicked.unionByName(bought)
 
 
@@ -69,14 +72,24 @@ def find_owned(sales: "DataFrame", interactions: "DataFrame") -> "DataFrame":
     return bought.join(buyers.where(is_bought_again).select(C.PRODUCT_ID), C.PRODUCT_ID, how="left_anti")
 
 
-def pick_popular(interactions: "DataFrame") -> "DataFrame":
+def count_people(interactions: "DataFrame") -> "DataFrame":
+    """One row per product: ``product_id`` and how many people bought it or looked at it."""
+    # Distinct numbers take a fraction of the memory that distinct pseudonyms take.
+    people = interactions.select(C.PRODUCT_ID, F.xxhash64(C.SUBJECT_ID)).distinct().groupBy(C.PRODUCT_ID)
+    return people.agg(F.count(F.lit(1)).alias(_PEOPLE))
+
+
+def pick_popular(counted: "DataFrame") -> "DataFrame":
     """The ``POOL`` products that most people bought or looked at: ``PLACE`` and ``SHARE`` of the first one's people.
 
     The pool is twice as long as a list, so that it fills one also when many of its products are known to a person.
+
+    Args:
+        counted: of :func:`count_people`, also several rows per product, each of other people.
     """
-    people = interactions.select(C.PRODUCT_ID, C.SUBJECT_ID).distinct().groupBy(C.PRODUCT_ID)
     everything = Window.partitionBy(F.lit(1))
     most_first = everything.orderBy(F.desc(_PEOPLE), C.PRODUCT_ID)
-    counted = people.agg(F.count(F.lit(1)).alias(_PEOPLE)).withColumn(PLACE, F.row_number().over(most_first))
+    summed = counted.groupBy(C.PRODUCT_ID).agg(F.sum(_PEOPLE).alias(_PEOPLE))
+    placed = summed.withColumn(PLACE, F.row_number().over(most_first))
     share = F.col(_PEOPLE) / F.max(_PEOPLE).over(everything)
-    return counted.withColumn(SHARE, share).where(F.col(PLACE) <= POOL).select(C.PRODUCT_ID, PLACE, SHARE)
+    return placed.withColumn(SHARE, share).where(F.col(PLACE) <= POOL).select(C.PRODUCT_ID, PLACE, SHARE)

@@ -7,7 +7,7 @@ those over everybody, to the last digit: they are whole numbers.
 
 from functools import partial, reduce
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pyspark.sql import functions as F
 
@@ -17,15 +17,29 @@ from jobs.privacy.subject_ids import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import ExitStack
 
     from pyspark.sql import Column, DataFrame
 
+    from jobs.lake import Lake
     from jobs.lake.scratch import Scratch
 
-    Once = Callable[[DataFrame], Scratch]
+    class Once(Protocol):
+        """Computes rows once for several uses."""
+
+        def __call__(self, rows: DataFrame, by: str = "") -> Scratch:
+            """See :meth:`jobs.lake.Lake.scratch`."""
+            ...
+
 
 SLICE_PAIRS: Final = 8_000_000
 """Pairs of single baskets that are grouped at once, about 1 GB."""
+SLICE: Final = "_slice"
+
+
+def keep_until(scratches: "ExitStack", lake: "Lake") -> "Once":
+    """Computes rows and keeps them until the stack is closed."""
+    return lambda rows, by="": scratches.enter_context(lake.scratch(rows, by))
 
 
 def pair_in_slices(baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_slice: int = SLICE_PAIRS) -> "DataFrame":
@@ -57,7 +71,7 @@ def sum_in_slices(
     """What some work counts, done for a slice of people after the other.
 
     Args:
-        rows: computed already, because each slice reads them.
+        rows: computed already, because they are read more than once.
         work: counts of rows whole numbers that add up over people, one row per ``keys``.
         person: what tells people apart.
         slices: how many, 1 or more.
@@ -66,8 +80,9 @@ def sum_in_slices(
     """
     if slices <= 1:
         return work(rows)
-    number = F.pmod(F.xxhash64(person), F.lit(slices))
-    parts = [once(work(rows.where(number == n))).frame for n in range(slices)]
+    number = F.pmod(F.xxhash64(person), F.lit(slices)).cast("int")
+    cut = once(rows.withColumn(SLICE, number), by=SLICE).frame
+    parts = [once(work(cut.where(F.col(SLICE) == n).drop(SLICE))).frame for n in range(slices)]
     sums = [F.sum(name).alias(name) for name in parts[0].columns if name not in keys]
     return reduce(lambda one, other: one.unionByName(other), parts).groupBy(*keys).agg(*sums)
 
@@ -89,3 +104,8 @@ def cut_buckets(rows: int, *, per_slice: int) -> list[range]:
     slices = min(BUCKETS, -(-rows // per_slice)) or 1
     edges = [BUCKETS * number // slices for number in range(slices + 1)]
     return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def number_slice(bucket: "Column", slices: int) -> "Column":
+    """The place of a bucket's range among the ``slices`` of :func:`cut_buckets`."""
+    return F.floor(((bucket + 1) * slices - 1) / F.lit(BUCKETS)).cast("int")

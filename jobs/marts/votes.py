@@ -87,31 +87,36 @@ def join_neighbours(also_bought: "DataFrame", further: "DataFrame", products: "D
     return numbers.join(summed, C.OTHER_PRODUCT_ID, how="inner").select(C.PRODUCT_ID, PRODUCT, VIA_BOUGHT, VIA_VIEWED)
 
 
+def tell_person(rows: "DataFrame", people: "DataFrame") -> "DataFrame":
+    """Rows with ``PERSON`` in place of ``subject_id``, without those of others than ``people``."""
+    return people.select(C.SUBJECT_ID, PERSON).join(rows, C.SUBJECT_ID, how="inner").drop(C.SUBJECT_ID)
+
+
+def tell_product(rows: "DataFrame", products: "DataFrame") -> "DataFrame":
+    """Rows with ``PRODUCT`` in place of ``product_id``, without those of others than ``products``."""
+    return products.select(C.PRODUCT_ID, PRODUCT).join(rows, C.PRODUCT_ID, how="inner").drop(C.PRODUCT_ID)
+
+
 def count_votes(
     recent: "DataFrame", owned: "DataFrame", people: "DataFrame", neighbours: "DataFrame", products: "DataFrame"
 ) -> "DataFrame":
     """One row per person and candidate: ``KEY``, what each table gives it, and its place among the popular.
 
     Args:
-        recent: ``subject_id``, ``product_id``, ``WEIGHT``: the latest products.
-        owned: ``subject_id``, ``product_id`` of what is not recommended.
+        recent: ``PERSON``, ``product_id``, ``WEIGHT``: the latest products.
+        owned: ``PERSON``, ``PRODUCT`` of what is not recommended.
         people: of :func:`number_people`; the lists of these are made.
         neighbours: of :func:`join_neighbours`.
         products: of :func:`number_products`.
     """
-    numbers = people.select(C.SUBJECT_ID, PERSON)
-    latest = numbers.join(recent, C.SUBJECT_ID, how="inner").select(PERSON, C.PRODUCT_ID, WEIGHT)
     # The small side comes first: the embedded engine keeps the first one in memory and takes no hint.
-    voted = neighbours.join(latest, C.PRODUCT_ID, how="inner")
+    voted = neighbours.join(recent.select(PERSON, C.PRODUCT_ID, WEIGHT), C.PRODUCT_ID, how="inner")
     bought, viewed = (F.col(WEIGHT) * F.col(via) for via in (VIA_BOUGHT, VIA_VIEWED))
     for_neighbours = _vote(voted, bought, viewed, F.lit(_NONE))
     popular = products.where(F.col(PLACE).isNotNull()).select(PRODUCT, PLACE)
     offered = people.where(HAS_ACCOUNT).select(PERSON).crossJoin(F.broadcast(popular))
     for_popular = _vote(offered, F.lit(0.0), F.lit(0.0), F.col(PLACE))
-    known = products.select(C.PRODUCT_ID, PRODUCT).join(
-        numbers.join(owned, C.SUBJECT_ID, how="inner"), C.PRODUCT_ID, how="inner"
-    )
-    against = _vote(known, F.lit(AGAINST), F.lit(0.0), F.lit(_NONE))
+    against = _vote(owned, F.lit(AGAINST), F.lit(0.0), F.lit(_NONE))
     votes = for_neighbours.unionByName(for_popular).unionByName(against)
     # Rounded, because sums of fractions differ in the last bits with the order of rows.
     sums = [F.round(F.sum(via), DIGITS).alias(via) for via in (VIA_BOUGHT, VIA_VIEWED)]

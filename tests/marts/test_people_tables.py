@@ -4,12 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 
 from jobs.lake import Days
 from jobs.lake import columns as C
 from jobs.marts import interactions, recently_viewed, recommended_for_you, votes
 from jobs.marts.reach import KEPT, VIA
-from jobs.marts.slices import cut_buckets
+from jobs.marts.slices import cut_buckets, number_slice
 from jobs.privacy.pseudonyms import BUCKETS
 from tests.marts.tables import DAY, click, fill, line, name_of, order, pseudonym, subject
 from tests.marts.test_reach import reach_by_hand
@@ -201,14 +202,21 @@ def test_slices_hold_every_bucket_once():
     assert len(cut_buckets(4_000_000, per_slice=400_000)) == 10
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 30, 100, 255, 256, 1000])
+def test_a_bucket_knows_its_slice(engine, rows):
+    slices = cut_buckets(rows, per_slice=1)
+    number = number_slice(F.col("id"), len(slices)).alias("number")
+    for row in engine.session.range(BUCKETS).select("id", number).collect():
+        assert row["id"] in slices[row["number"]]
+
+
 def test_lists_made_in_slices_are_those_made_at_once(recommend, monkeypatch):
     clicks = [click(f"s{n % 17}", f"p{n * n % 11}", n, action=("view", "cart", "buy")[n % 3]) for n in range(90)]
     viewed = [neighbour(f"p{a}", f"p{b}", 1 / (2 + a + b)) for a in range(11) for b in range(11) if a != b]
     people = [subject(f"s{n}", personalisation_opt_out=n % 5 == 0) for n in range(20)]
     at_once = recommend(clicks, (), people, viewed=viewed)
-    monkeypatch.setattr(
-        recommended_for_you, "cut_buckets", lambda *_, **__: [range(3), range(3, 200), range(200, BUCKETS)]
-    )
+    monkeypatch.setattr(recommended_for_you, "SLICE_ROWS", 13)
+    monkeypatch.setattr(recommended_for_you, "SLICE_EVENTS", 25)
     assert recommend(clicks, (), people, viewed=viewed) == at_once
     assert set(at_once) == {f"s{n}" for n in range(20)}
 
