@@ -48,13 +48,14 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## Time the flows, identifiers, PAIR, erasure and recommendations against the field
+bench: $(READY) ## Time the flows, identifiers, PAIR, erasure, recommendations, charts and ads
 	$(BIN)/python -m tests.bench.flows
 	$(BIN)/python -m tests.bench.identifiers
 	$(BIN)/python -m tests.bench.pair
 	$(BIN)/python -m tests.bench.erasure
 	$(BIN)/python -m tests.bench.recommendations
 	$(BIN)/python -m tests.bench.charts
+	$(BIN)/python -m tests.bench.ads
 
 airflow: $(READY) ## Start Airflow with the DAGs and its UI on port 8080
 	$(BIN)/python docker/airflow_local.py

@@ -4,7 +4,7 @@ Only the charts are timed: the exact ones of the last day (day, week, month, tra
 held against) and their publication, with the seconds of their gates.
 """
 
-from tests.bench.growth import read_arguments, run_sizes, run_steps, tell
+from tests.bench.growth import make_parser, run_sizes, run_steps, tell
 from tests.bench.shop import write_purchases
 
 STEPS = ("marts.bestsellers_exact", "marts.bestsellers")
@@ -12,7 +12,7 @@ STEPS = ("marts.bestsellers_exact", "marts.bestsellers")
 
 def main() -> None:
     """All sizes, or the steps over one home."""
-    arguments = read_arguments(str(__doc__))
+    arguments = make_parser(str(__doc__)).parse_args()
     if arguments.home:
         run_steps(arguments.home, STEPS)
         return

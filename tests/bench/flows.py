@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from jobs.settings import Settings, load_settings
+from tests.bench.goals import tell_goal
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "5000000"))
 CUSTOMERS = max(1000, EVENTS // 25)
@@ -29,7 +30,7 @@ LENGTH = 3
 STEPS = ("sources.clickstream", "conform.clicks", "marts.also_viewed", "marts.recently_viewed")
 OTHER_STEPS = ("marts.bestsellers_exact", "marts.bestsellers", "marts.also_bought", "marts.recommended_for_you")
 CONTESTANTS = ("sail", "duckdb", "spark")
-EXPECTED = "Expected: Spark at least 4.0, DuckDB at most 1.5 times; peak memory of Sail under 6 GB."
+SPARK_AT_LEAST, DUCKDB_AT_MOST, SAIL_GB = 4.0, 1.5, 6.0
 
 
 @contextmanager
@@ -143,7 +144,18 @@ def print_table(results: dict[str, dict[str, dict[str, float]]]) -> None:
         if one in totals and other in totals:
             seconds, cpu = (mine / theirs for mine, theirs in zip(totals[one], totals[other], strict=True))
             print(f"{one} / {other}: {seconds:.2f} of seconds, {cpu:.2f} of processor seconds")
-    print(EXPECTED)
+    tell_goals(totals, results.get("sail", {}))
+
+
+def tell_goals(totals: dict[str, list[float]], sail: dict[str, dict[str, float]]) -> None:
+    """Whether the goals were met, by processor seconds and Sail's peak."""
+    cpu = {name: total[1] for name, total in totals.items()}
+    beside_spark = cpu["spark"] / cpu["sail"] if {"spark", "sail"} <= cpu.keys() else None
+    beside_duckdb = cpu["sail"] / cpu["duckdb"] if {"sail", "duckdb"} <= cpu.keys() else None
+    tell_goal("processor seconds of Spark / Sail", beside_spark, at_least=SPARK_AT_LEAST)
+    tell_goal("processor seconds of Sail / DuckDB", beside_duckdb, at_most=DUCKDB_AT_MOST)
+    peak = max((step["peak_gb"] for step in sail.values()), default=None)
+    tell_goal("peak memory of Sail in GB", peak, at_most=SAIL_GB)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from jobs.evaluation.datasets import Log
 from jobs.settings import load_settings
 from tests.bench.flows import measure
-from tests.bench.growth import read_arguments, run_process, run_sizes, run_steps, tell
+from tests.bench.growth import make_parser, run_process, run_sizes, run_steps, tell
 from tests.bench.shop import write_clicks, write_purchases
 
 INTERACTIONS = 1_500_000
@@ -102,7 +102,9 @@ def main() -> None:
     if sys.argv[1:] == [PAIRS]:
         time_pairs()
         return
-    arguments = read_arguments(str(__doc__))
+    parser = make_parser(str(__doc__))
+    parser.add_argument("--skip-pairs", action="store_true", help="leave out item to item against the field")
+    arguments = parser.parse_args()
     if arguments.home:
         run_steps(arguments.home, STEPS)
         return

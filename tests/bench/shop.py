@@ -10,14 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import xxhash
-from deltalake import write_deltalake
+from deltalake import WriterProperties, write_deltalake
+
+from jobs.privacy.subject_ids import bucket_of
 
 FIRST_DAY, DAYS, CLICK_DAYS = date(2026, 3, 2), 30, 10
 EVENTS_PER_LINE, LINES_PER_ORDER, ORDERS_PER_PERSON = 10, 3, 4
 EVENTS_PER_VISITOR, EVENTS_PER_VISIT = 25, 8
 HEAVY_SHARE = 0.002
 """Of a day's clicks, by one person in one visit."""
+PARTNERS, CAMPAIGNS, COUNTS_DAYS = np.array(["adnet", "reach"]), 20, 7
+"""An ad counts for so many days after the one it was shown on."""
 PRODUCTS = 20_000
 ACTIONS = np.array(["view", "view", "view", "view", "view", "view", "cart", "favourite"])
 COUNTRIES = np.array(["DE", "FR", "GB", "SE", "US"])
@@ -67,11 +70,17 @@ def write_purchases(home: Path, events: int) -> None:
 
 
 def write_clicks(home: Path, events: int) -> None:
-    """Clicks of the month's last days, and the people behind them, of whom one in fifty opted out."""
-    people = max(events // EVENTS_PER_VISITOR, 100)
-    names, buckets = name_people(people), number_buckets(people)
+    """Clicks of the month's last days, and the people behind them."""
+    names, buckets = write_people(home, events)
+    people = len(names)
     for number, rows in enumerate(draw_clicks(events, people, names, buckets)):
         write(home, "lake.clicks", rows, mode="overwrite" if number == 0 else "append")
+
+
+def write_people(home: Path, events: int) -> tuple[pa.Array, np.ndarray]:
+    """Everybody, of whom one in fifty opted out of personalisation; returns their pseudonyms and buckets."""
+    people = max(events // EVENTS_PER_VISITOR, 100)
+    names, buckets = name_people(people), number_buckets(people)
     numbers = np.arange(people)
     subjects = {
         "subject_id": names,
@@ -83,6 +92,32 @@ def write_clicks(home: Path, events: int) -> None:
         "updated_at": pa.repeat(pa.scalar(datetime.combine(FIRST_DAY, time(), UTC), pa.timestamp("us", "UTC")), people),
     }
     write(home, "lake.subjects", pa.table(subjects))
+    return names, buckets
+
+
+def write_impressions(home: Path, events: int) -> None:
+    """Ads of the month, of which one in a hundred is clicked, and the people who saw them."""
+    names, buckets = write_people(home, events)
+    people, random = len(names), np.random.default_rng(7)
+    a_day = events // DAYS
+    for number in range(DAYS):
+        who, partner = random.integers(0, people, a_day), random.integers(0, len(PARTNERS), a_day)
+        campaign = (random.pareto(0.9, a_day) * 4).astype(np.int64) % CAMPAIGNS
+        day = np.datetime64(FIRST_DAY) + number
+        shown = day.astype("datetime64[us]") + random.integers(0, 86_400, a_day).astype("timedelta64[s]")
+        rows = {
+            "day": pa.repeat(pa.scalar(day.astype(date)), a_day),
+            "impression_id": pa.array(np.arange(a_day) + number * a_day),
+            "partner": pa.array(PARTNERS).take(pa.array(partner)),
+            "campaign": pa.array([f"campaign {n}" for n in range(CAMPAIGNS)]).take(pa.array(campaign)),
+            "subject_id": names.take(pa.array(who)),
+            "subject_bucket": pa.array(buckets[who]),
+            "shown_at": pa.array(shown, pa.timestamp("us", "UTC")),
+            "is_click": pa.array(random.integers(0, 100, a_day) == 0),
+            "counts_until": pa.repeat(pa.scalar((day + COUNTS_DAYS).astype(date)), a_day),
+            "pull_day": pa.repeat(pa.scalar(day.astype(date)), a_day),
+        }
+        write(home, "lake.impressions", pa.table(rows), mode="overwrite" if number == 0 else "append")
 
 
 def draw_clicks(events: int, people: int, names: pa.Array, buckets: np.ndarray) -> Iterator[pa.Table]:
@@ -133,13 +168,13 @@ def name_people(people: int) -> pa.Array:
 
 def number_buckets(people: int) -> np.ndarray:
     """``subject_bucket``, by number of a person."""
-    digests = (xxhash.xxh64_intdigest(f"{n:032x}".encode(), seed=42) for n in range(people))
-    return np.fromiter((digest % 256 for digest in digests), np.int32, people)
+    return np.fromiter((bucket_of(f"{n:032x}") for n in range(people)), np.int32, people)
 
 
 def write(home: Path, table: str, rows: pa.Table, *, mode: str = "overwrite") -> None:
-    """A table in its contract's columns; those that the rows lack are null."""
+    """A table in its contract's columns, clustered as the lake leaves it; columns that the rows lack are null."""
     from jobs.lake import Contracts
+    from jobs.lake.clustering import ROW_GROUP_ROWS, list_order, sort_table
 
     contract = Contracts.load()[table]
     schema = contract.arrow_schema()
@@ -148,4 +183,8 @@ def write(home: Path, table: str, rows: pa.Table, *, mode: str = "overwrite") ->
             rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
     location = home / table.replace(".", "/")
     partition = [contract.partition_column] if contract.partition_column else None
-    write_deltalake(str(location), rows.select(schema.names).cast(schema), partition_by=partition, mode=mode)
+    rows = rows.select(schema.names).cast(schema)
+    properties = None
+    if list_order(contract):
+        rows, properties = sort_table(rows, contract), WriterProperties(max_row_group_size=ROW_GROUP_ROWS)
+    write_deltalake(str(location), rows, partition_by=partition, mode=mode, writer_properties=properties)
