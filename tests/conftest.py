@@ -164,9 +164,9 @@ DEMO_FIRST_DAY = date(2026, 3, 2)
 DEMO_DAYS = 8
 
 
-def run_all_flows(lake: Lake) -> None:
-    """Every flow over the demo's days, retention included, as an operator would."""
-    days = Days(DEMO_FIRST_DAY, DEMO_FIRST_DAY + timedelta(days=DEMO_DAYS - 1))
+def run_all_flows(lake: Lake, days: Days | None = None) -> None:
+    """Every flow over these days, or those of the demo, retention included, as an operator would."""
+    days = days or Days(DEMO_FIRST_DAY, DEMO_FIRST_DAY + timedelta(days=DEMO_DAYS - 1))
     for flow in FLOWS:
         if flow.name == "measure_ads":
             write_impressions(lake.settings, days)

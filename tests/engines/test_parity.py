@@ -1,6 +1,7 @@
 """Two engines, one truth: the demo's flows on Sail and on Apache Spark leave the same rows in every table.
 
-So do the steps that meet people who were erased, in a small shop of its own (:mod:`tests.engines.forgetting`).
+So do the steps that meet people who were erased, in a small shop of its own (:mod:`tests.engines.forgetting`). Spark
+does its part in one process of its own (:mod:`tests.engines.spark_process`), in which no key leaves a trace.
 """
 
 import json
@@ -11,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine import Engine
-from jobs.lake import Contracts, Lake
+from jobs.lake import Contracts, Lake, clustering
 from jobs.privacy.emails import PROFILES
 from jobs.privacy.severing import PREFIX
 from jobs.settings import load_settings
 from tests.conform.suppression.test_erased_purchases import LANDED
-from tests.conftest import run_all_flows
 from tests.engines import forgetting
 from tests.engines.local_spark import local_spark_jars
+from tests.flows.key_traces import check_all_was_looked_at, check_nothing_is_found, read_secrets, run_shown
+from tests.lake.clustered import check_clustered
 from tests.privacy.emails.written import normalise_all, spell_out, text_or_none
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -52,44 +53,43 @@ TABLES = sorted(table for table in Contracts.load() if not table.startswith("exp
 
 
 @pytest.fixture(scope="module")
-def spark(tmp_path_factory):
-    """A local Spark; it ends with this module, for what it holds of memory other modules need."""
-    options = {"engine": "spark", "spark_jars": str(local_spark_jars()), "memory_share": 0.15}
-    settings = load_settings(str(tmp_path_factory.mktemp("engine") / "shop"))
-    with Engine(settings.model_copy(update=options)) as engine:
-        yield engine
+def forgotten(engine, contracts, tmp_path_factory):
+    """The shop of which somebody was erased and to which everything came again, before any engine conforms it again."""
+    lake = Lake(load_settings(str(tmp_path_factory.mktemp("forgetful") / "shop")), engine, contracts)
+    forgetting.build(lake)
+    return lake
 
 
 @pytest.fixture(scope="module")
-def twins(demo, spark, tmp_path_factory):
-    """The same drops and keys through both engines: (Sail's lake, Spark's lake)."""
-    sail, _ = demo
-    settings = sail.settings.model_copy(
-        update={
-            "home": str(tmp_path_factory.mktemp("spark") / "shop"),
-            "engine": "spark",
-            "sources_root": sail.settings.sources,
-            "keyring_file": str(sail.settings.keyring),
-        }
+def work(demo, forgotten, tmp_path_factory):
+    """Where a process of its own did everything on a local Spark: the demo from its drops, with its keys, and more."""
+    folder = tmp_path_factory.mktemp("spark")
+    for lake, name, suffixes in ((demo[0], "shop", (".sources", ".keys")), (forgotten, "forgetful", ("", ".keys"))):
+        for suffix in suffixes:
+            shutil.copytree(f"{lake.home}{suffix}", f"{folder / name}{suffix}")
+    run_shown(
+        folder, "tests.engines.spark_process", engine="spark", spark_jars=str(local_spark_jars()), memory_share="0.15"
     )
-    on_spark = Lake(settings, spark, sail.contracts)
-    run_all_flows(on_spark)
-    return sail, on_spark
+    return folder
 
 
 @pytest.fixture(scope="module")
-def forgetful(engine, contracts, spark, tmp_path_factory):
+def answers(work):
+    return json.loads((work / "answers.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def twins(demo, work, engine, contracts):
+    """The same drops and keys through both engines: (Sail's lake, Spark's lake)."""
+    return demo[0], Lake(load_settings(str(work / "shop")), engine, contracts)
+
+
+@pytest.fixture(scope="module")
+def forgetful(forgotten, work, engine, contracts, answers):
     """The shop of which somebody was erased, after both engines conformed it again, and what each step counted."""
-    sail = Lake(load_settings(str(tmp_path_factory.mktemp("forgetful") / "shop")), engine, contracts)
-    forgetting.build(sail)
-    home = str(tmp_path_factory.mktemp("forgetful-spark") / "shop")
-    for suffix in ("", ".keys"):
-        shutil.copytree(f"{sail.home}{suffix}", f"{home}{suffix}")
-    on_spark = Lake(load_settings(home).model_copy(update={"engine": "spark"}), spark, contracts)
-    spark.session.conf.set("spark.sql.shuffle.partitions", "4")
-    counted = forgetting.conform_again(on_spark)
-    spark.session.conf.unset("spark.sql.shuffle.partitions")
-    return {"Sail": (sail, forgetting.conform_again(sail)), "Spark": (on_spark, counted)}
+    on_spark = Lake(load_settings(str(work / "forgetful")), engine, contracts)
+    counted = {step: vars(report) for step, report in forgetting.conform_again(forgotten).items()}
+    return {"Sail": (forgotten, counted), "Spark": (on_spark, answers["counted"])}
 
 
 def comparable(value):
@@ -99,10 +99,10 @@ def comparable(value):
 
 
 def rows_of(lake, table):
+    """The rows of a table as they lie there, read without an engine."""
     names = [name for name in lake.contracts[table].column_names if name not in OWN_TO_A_RUN]
-    rows = lake.read(table).select(*names).toArrow().to_pylist()
-    rows = [row for row in rows if row.get("step") not in COUNT_THEIR_OWN]
-    return Counter(tuple(comparable(value) for value in row.values()) for row in rows)
+    rows = [row for row in lake.read_records(table) if row.get("step") not in COUNT_THEIR_OWN]
+    return Counter(tuple(comparable(row[name]) for name in names) for row in rows)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -128,15 +128,30 @@ def test_both_engines_hand_over_the_same_bytes(twins):
     assert [name for name in sail if sail[name] != spark[name]] == []
 
 
-def test_both_engines_normalise_addresses_as_the_text_rule_does(twins):
+def test_both_engines_normalise_addresses_as_the_text_rule_does(demo, answers):
     written = spell_out()
     expected = [tuple(text_or_none(profile, address) for profile in PROFILES.values()) for address in written]
-    for lake in twins:
-        assert normalise_all(lake, written) == expected
+    assert normalise_all(demo[0], written) == expected
+    assert [tuple(row) for row in answers["normalised"]] == expected
+
+
+def test_no_trace_of_a_key_is_left_on_spark(demo, work):
+    known, used = (read_secrets(Path(home)) for home in (demo[0].home, work / "shop"))
+    assert {purpose: used[purpose] for purpose in known} == known
+    assert set(known) > {"subject", "signing", "budget"}
+    check_all_was_looked_at(work)
+    (events,) = (work / "events").rglob("events_1_*")
+    assert "SparkListenerSQLExecutionStart" in events.read_text()
+    assert " DEBUG org.apache.spark.sql.connect" in (work / "spark.log").read_text(errors="replace")
+    check_nothing_is_found(work)
+
+
+def test_what_spark_writes_is_clustered_too(work, engine, contracts):
+    check_clustered(Lake(load_settings(str(work / "clustered")), engine, contracts), clustering.ROW_GROUP_ROWS)
 
 
 def test_both_engines_tell_the_rows_of_erased_people_apart(forgetful):
-    on_sail, on_spark = ({step: vars(report) for step, report in counted.items()} for _, counted in forgetful.values())
+    on_sail, on_spark = (counted for _, counted in forgetful.values())
     assert on_spark == on_sail
     assert all(report["forgotten"] > 0 for report in on_sail.values())
 

@@ -4,10 +4,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.engine import Engine
-from jobs.lake import Lake, clustering
 from jobs.settings import load_settings
 from tests.engines.local_spark import local_spark_jars
-from tests.lake.clustered import check_clustered, fill
 
 
 def test_the_embedded_engine_starts_beside_a_local_sparks_token(tmp_path, monkeypatch):
@@ -50,15 +48,3 @@ def test_either_engine_may_end_before_the_other(tmp_path):
             assert spark.session.range(5).where(F.col("id") > 2).count() == 2
         assert column_is_of_connect()
         assert kept.session.range(5).where(F.col("id") > 2).count() == 2
-
-
-@pytest.mark.parity
-@pytest.mark.slow
-def test_what_a_spark_writes_is_clustered_too(tmp_path, contracts):
-    settings = load_settings(str(tmp_path / "shop")).model_copy(
-        update={"engine": "spark", "spark_jars": str(local_spark_jars()), "memory_share": 0.1}
-    )
-    with Engine(settings) as spark:
-        lake = Lake(settings, spark, contracts)
-        fill(lake)
-        check_clustered(lake, clustering.ROW_GROUP_ROWS)

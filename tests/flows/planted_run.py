@@ -10,7 +10,7 @@ import random
 import sys
 import threading
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -29,17 +29,20 @@ def known_secret(purpose: str) -> bytes:
 def keep_files(work: Path, stop: threading.Event) -> None:
     """Link every file that appears below a folder, so that it can be searched after it was removed."""
     kept, seen = work / "kept", set()
+
+    def visit(folder: str) -> None:
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.path != str(kept) and not entry.name.endswith(".keys"):
+                        visit(entry.path)
+                elif folder != str(work) and entry.inode() not in seen:
+                    seen.add(entry.inode())
+                    with suppress(OSError):
+                        os.link(entry.path, kept / f"{len(seen)}-{entry.name}"[:200])
+
     while not stop.wait(0.05):
-        for folder, _, names in os.walk(work):
-            if folder == str(work) or folder.startswith((str(kept), f"{work}/shop.keys")):
-                continue
-            for name in names:
-                path = Path(folder, name)
-                with suppress(OSError):
-                    status = path.lstat()
-                    if status.st_ino not in seen:
-                        seen.add(status.st_ino)
-                        os.link(path, kept / f"{len(seen)}-{name}"[:200])
+        visit(str(work))
 
 
 def show_plans() -> None:
@@ -56,9 +59,9 @@ def explained(method, frame_of):
     @wraps(method)
     def call(self, *args, **kwargs):
         frame = frame_of(self)
-        print(repr(frame))
         if b"_inner" in frame._plan.to_proto(frame._session.client).SerializeToString():
-            print(frame.schema, frame._explain_string(extended=True), frame._explain_string(mode="formatted"))
+            plans = frame._explain_string(extended=True), frame._explain_string(mode="formatted")
+            print(repr(frame), frame.schema, *plans)
         return method(self, *args, **kwargs)
 
     return call
@@ -101,37 +104,37 @@ def fail_with_keys(lake) -> None:
             print(*told.format())
 
 
-def main(work: Path) -> None:
+@contextmanager
+def everything_shown(work: Path):
+    """Log, explain and keep what can be, until the end of the block."""
     logging.basicConfig(level=logging.DEBUG, filename=work / "python.log")
     stop = threading.Event()
     (work / "kept").mkdir()
     keeper = threading.Thread(target=keep_files, args=(work, stop), daemon=True)
     keeper.start()
-    from jobs.lake import Days, Lake
-    from jobs.runner import run_step
-    from jobs.samples.generated import write_shop
-    from jobs.samples.impressions import write_impressions
-    from jobs.settings import load_settings
-    from jobs.steps import FLOWS
-    from tests.requests.asking import ask
-
-    settings = load_settings(str(work / "shop"))
-    write_shop(settings, first_day=FIRST_DAY, days=DAYS, customers=120, events=1_500, seed=3)
-    plant(settings)
     show_plans()
-    lake = Lake.open(settings)
-    with lake.engine:
-        days = Days(FIRST_DAY, FIRST_DAY + timedelta(days=DAYS - 1))
-        for flow in FLOWS:
-            if flow.name == "measure_ads":
-                write_impressions(settings, days)
-            for step in flow.steps:
-                run_step(lake, step, days)
-        ask(lake, "opt-out", at=datetime.now(UTC))
-        ask(lake, "access", at=datetime.now(UTC))
-        fail_with_keys(lake)
-        stop.set()
-        keeper.join()
+    yield
+    stop.set()
+    keeper.join()
+
+
+def main(work: Path) -> None:
+    with everything_shown(work):
+        from jobs.lake import Days, Lake
+        from jobs.samples.generated import write_shop
+        from jobs.settings import load_settings
+        from tests.conftest import run_all_flows
+        from tests.requests.asking import ask
+
+        settings = load_settings(str(work / "shop"))
+        write_shop(settings, first_day=FIRST_DAY, days=DAYS, customers=120, events=1_500, seed=3)
+        plant(settings)
+        lake = Lake.open(settings)
+        with lake.engine:
+            run_all_flows(lake, Days(FIRST_DAY, FIRST_DAY + timedelta(days=DAYS - 1)))
+            for kind in ("opt-out", "access"):
+                ask(lake, kind, at=datetime.now(UTC))
+            fail_with_keys(lake)
 
 
 if __name__ == "__main__":

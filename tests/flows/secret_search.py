@@ -89,11 +89,12 @@ class SecretSearch:
         return found
 
     def search_folder(self, folder: Path, *, without: tuple[Path, ...] = ()) -> dict[str, set[str]]:
-        """What is found, by file; names of files and folders are searched too."""
-        found = {}
+        """What is found, by file; names of files and folders are searched too, of a file with several its content once."""
+        found, searched = {}, set()
         for path in sorted(folder.rglob("*")):
             here = self.search_bytes(str(path).encode())
-            if path.is_file() and path not in without:
+            if path.is_file() and path not in without and (number := path.stat().st_ino) not in searched:
+                searched.add(number)
                 here |= self.search_file(path)
             if here:
                 found[str(path.relative_to(folder))] = here
