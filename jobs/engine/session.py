@@ -48,6 +48,8 @@ LOCAL_SPARK_OPTIONS = {
 }
 SAIL_BATCH_ROWS = 32 * 1024
 """Four times the default, because a regular expression is compiled anew for every batch."""
+IDLE_SECONDS = 366 * 24 * 3600
+"""The embedded engine ends with its program; by default it would forget a session that asks nothing for 15 minutes."""
 # PySpark's only switch for a Connect server on a free port; without it two local Sparks collide on 15002.
 FREE_PORT_SWITCH = "SPARK_TESTING"
 # Set while the process has a local Spark, which PySpark ends with whatever session is stopped next.
@@ -107,6 +109,7 @@ class Engine:
         os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] = "fair"
         os.environ["SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE"] = str(self._settings.engine_memory)
         os.environ["SAIL_EXECUTION__BATCH_SIZE"] = str(SAIL_BATCH_ROWS)
+        os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"] = str(IDLE_SECONDS)
         from pysail.spark import SparkConnectServer
 
         self._server = SparkConnectServer(ip="127.0.0.1", port=0)

@@ -1,9 +1,11 @@
 import os
+import time
+from datetime import timedelta
 
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.engine import Engine
+from jobs.engine import Engine, session
 from jobs.settings import load_settings
 from tests.engines.local_spark import local_spark_jars
 
@@ -20,6 +22,21 @@ def test_a_stopped_engine_may_be_stopped_again(tmp_path):
     assert engine.session.range(3).count() == 3
     engine.stop()
     engine.stop()
+
+
+@pytest.mark.parametrize(("idle_seconds", "is_kept"), [(1, False), (session.IDLE_SECONDS, True)])
+def test_the_embedded_engine_waits_as_long_as_it_is_told(tmp_path, monkeypatch, idle_seconds, is_kept):
+    """A program may work for long without it, as while a package is sent or another engine runs."""
+    assert timedelta(days=30).total_seconds() < session.IDLE_SECONDS
+    monkeypatch.setattr(session, "IDLE_SECONDS", idle_seconds)
+    with Engine(load_settings(str(tmp_path / "shop"))) as engine:
+        assert engine.session.range(3).count() == 3
+        time.sleep(4)
+        if is_kept:
+            assert engine.session.range(3).count() == 3
+        else:
+            with pytest.raises(Exception, match="not running"):
+                engine.session.range(3).count()
 
 
 def test_what_an_engine_is_asked_names_no_line_of_ours(engine):
