@@ -19,7 +19,7 @@ CHUNK_DEPTH: Final = 2
 """What a row group says of its chunks is read so deep: their statistics and the like stay bytes."""
 ENCRYPTION: Final = (8, 9)
 NANOSECOND_YEARS: Final = (1678, 2261)
-BATCH_ROWS: Final = 256 * 1024
+BATCH_ROWS: Final = 64 * 1024
 """Rows that are read at once, unless a row group has more."""
 
 

@@ -30,17 +30,17 @@ SPREAD: Final = np.random.Generator(np.random.PCG64(0)).integers(0, 2**64, 256, 
 
 def hash_multiset(rows: "pa.Table") -> int:
     """The sum over all rows; 0 for none."""
-    return int(hash_rows(rows).sum(dtype=np.uint64))
+    return sum_up(hash_rows(rows))
+
+
+def sum_up(hashes: Hashes) -> int:
+    """The sum of some rows, of :func:`hash_rows`."""
+    return int(hashes.sum(dtype=np.uint64))
 
 
 def add(one: int, other: int) -> int:
     """The sum of two sums."""
     return (one + other) % SIXTY_FOUR_BITS
-
-
-def subtract(one: int, other: int) -> int:
-    """A sum less another one."""
-    return (one - other) % SIXTY_FOUR_BITS
 
 
 def hash_rows(rows: "pa.Table") -> Hashes:
@@ -144,25 +144,21 @@ def _hash_bytes(column: "pa.Array") -> Hashes:
     if data is not None:
         text[:-8] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
     starts, lengths = bounds[:-1] - bounds[0], np.diff(bounds)
+    words = np.ndarray(len(text) - 7, "<u8", text, strides=(1,))
     hashes = lengths.astype(np.uint64) * STEP
-    is_long = lengths > LONG
-    _hash_short(hashes, text, starts, np.where(is_long, 0, lengths))
-    for row in np.flatnonzero(is_long).tolist():
+    _fold(hashes, words[starts] & MASKS.take(lengths, mode="clip"))
+    shortest = lengths.min(initial=LONG)
+    rows, done = np.flatnonzero((lengths > 8) & (lengths <= LONG)), 8
+    while len(rows):
+        chosen = rows if len(rows) < len(hashes) else slice(None)
+        folded = hashes[chosen]
+        _fold(folded, words[starts[chosen] + done] & MASKS.take(lengths[chosen] - done, mode="clip"))
+        hashes[chosen] = folded
+        done += 8
+        rows = rows if done < shortest else rows[lengths[rows] > done]
+    for row in np.flatnonzero(lengths > LONG).tolist():
         hashes[row] = xxhash.xxh3_64_intdigest(text[starts[row] : starts[row] + lengths[row]].tobytes())
     return hashes
-
-
-def _hash_short(hashes: Hashes, text: NDArray[np.uint8], starts: NDArray[np.int64], left: NDArray[np.int64]) -> None:
-    """Fold texts into the hashes, whose lengths are there already; eight bytes are left behind the last one."""
-    words = np.ndarray(len(text) - 7, "<u8", text, strides=(1,))
-    rows, folded = np.arange(len(hashes)), hashes
-    while len(rows):
-        is_left = left > 0
-        if not is_left.all():
-            hashes[rows] = folded
-            rows, folded, starts, left = rows[is_left], folded[is_left], starts[is_left], left[is_left]
-        _fold(folded, words[starts] & MASKS.take(left, mode="clip"))
-        starts, left = starts + 8, left - 8
 
 
 class SpanHashes:

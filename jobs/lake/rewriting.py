@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from jobs.lake import proving, storage
 from jobs.lake.decoding import Source, cut_rows
 from jobs.lake.encoding import CHUNK_META, COMPRESSED_BYTES, ROWS, Encoder, Group
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pyarrow import parquet as pq
 
 MARKS: Final = "marks"
+FEW: Final = 16
 
 Find = Callable[["pa.Table"], "pa.ChunkedArray"]
 """Gets some columns of one or more row groups; true where a row is to be changed."""
@@ -88,10 +91,15 @@ def edit_file(
 
 
 def drop_found(rows: "pa.Table", found: "pa.ChunkedArray") -> "pa.Table":
-    """The edit that removes rows."""
+    """The edit that removes rows; what lies between few of them is not copied."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return rows.filter(pc.invert(found))
+    gone = np.flatnonzero(np.asarray(found))
+    if len(gone) > FEW:
+        return rows.filter(pc.invert(found))
+    bounds = zip([0, *(gone + 1).tolist()], [*gone.tolist(), rows.num_rows], strict=True)
+    return pa.concat_tables(rows.slice(first, last - first) for first, last in bounds if first < last or not first)
 
 
 def _find_rows(

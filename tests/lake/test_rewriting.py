@@ -230,6 +230,15 @@ def test_years_beyond_nanoseconds_survive_in_96_bits(tmp_path):
     assert pq.read_metadata(target).row_group(0).column(1).physical_type == "INT96"
 
 
+def test_the_last_year_beyond_nanoseconds_may_go(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    times = list(map(datetime.fromisoformat, ("0001-01-01", "2024-01-01T00:00:00.123456")))
+    rows = pa.table({"who": ["s1", "s2"], "at": pa.array(times, pa.timestamp("us"))})
+    write(source, rows, use_deprecated_int96_timestamps=True)
+    assert drop(source, target, {"s1"}).rows == 1
+    assert pq.ParquetFile(target, coerce_int96_timestamp_unit="us").read()["at"].to_pylist() == times[1:]
+
+
 def test_a_file_that_loses_its_last_row_is_not_written(tmp_path):
     source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
     write(source, sample().filter(pc.equal(sample()["who"], "s07")))
