@@ -20,7 +20,7 @@ from jobs.audit.byte_classes import IS_WORD, Positions, Words, contains, order_d
 from jobs.audit.digests import Digests, hash_text
 from jobs.audit.identifiers import Forms, Needles
 from jobs.audit.needles import FIRST_LEAD_BYTE, FIRST_OF_SEVERAL, LONGEST_TOLD, SHORTEST_PHRASE, Kind
-from jobs.lake.multisets import SpanHashes, mix
+from jobs.lake.parquet.multisets import SpanHashes, mix
 
 DIGEST_BYTES: Final = 16
 SPARE_BITS: Final = 10

@@ -12,8 +12,8 @@ from jobs.lake import columns as C
 from jobs.lake.commits import TableFile
 from jobs.lake.editing import edit_rows
 from jobs.lake.erasures import BY_AD_ID, BY_COLUMNS, SEVER
-from jobs.lake.multisets import add
-from jobs.lake.rewriting import Edit, Find, drop_found
+from jobs.lake.parquet.multisets import add
+from jobs.lake.parquet.rewriting import Edit, Find, drop_found
 from jobs.lake.scanning import scan_rows
 from jobs.people.held_rows import HeldRows, Keeper
 from jobs.people.matching import RowMatch, match_rows

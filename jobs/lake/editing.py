@@ -12,13 +12,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from jobs.errors import CommitConflictError
-from jobs.lake import commits, pruning, staging, storage
+from jobs.lake import commits, staging, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.lake import Lake
 from jobs.lake.looking import fill_columns
-from jobs.lake.multisets import add
-from jobs.lake.pruning import Buckets
-from jobs.lake.rewriting import Edit, Edited, Find, MayHold, edit_file
+from jobs.lake.parquet import pruning
+from jobs.lake.parquet.multisets import add
+from jobs.lake.parquet.pruning import Buckets
+from jobs.lake.parquet.rewriting import Edit, Edited, Find, MayHold, edit_file
 from jobs.lake.staging import Staged
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class TableEdit:
         bytes_written: size of the new ones.
         bytes_encoded: of these, what was encoded anew; the rest was copied as it lay.
         kept: rows of the row groups written anew that are as they were.
-        kept_hash: the sum of their hashes, of :mod:`jobs.lake.multisets`, before and after.
+        kept_hash: the sum of their hashes, of :mod:`jobs.lake.parquet.multisets`, before and after.
     """
 
     table: str

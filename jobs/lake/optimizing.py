@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from jobs.errors import CommitConflictError, SophiluxError
-from jobs.lake import clustering, commits, pruning, staging, storage
+from jobs.lake import clustering, commits, staging, storage
 from jobs.lake.commits import TableFile
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.evolution import fill_missing
 from jobs.lake.lake import Lake
+from jobs.lake.parquet import pruning
 from jobs.lake.staging import Staged
 
 if TYPE_CHECKING:

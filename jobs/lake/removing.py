@@ -15,7 +15,7 @@ from jobs.lake import commits, staging, storage
 from jobs.lake.editing import WORKERS, name_target
 from jobs.lake.lake import Lake
 from jobs.lake.looking import fill_columns
-from jobs.lake.rewriting import Edited, Find, drop_found, edit_file
+from jobs.lake.parquet.rewriting import Edited, Find, drop_found, edit_file
 from jobs.lake.staging import Staged
 
 if TYPE_CHECKING:

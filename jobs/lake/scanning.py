@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from jobs.lake import commits, pruning, storage
+from jobs.lake import commits, storage
 from jobs.lake.contracts import SUBJECT_BUCKET, Contract
 from jobs.lake.evolution import fill_missing
 from jobs.lake.lake import Lake
-from jobs.lake.pruning import Buckets
+from jobs.lake.parquet import pruning
+from jobs.lake.parquet.pruning import Buckets
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs.lake import Contract, Days, Lake, pruning
+from jobs.lake import Contract, Days, Lake
 from jobs.lake import columns as C
 from jobs.lake.commits import TableFile
-from jobs.lake.rewriting import Find
+from jobs.lake.parquet import pruning
+from jobs.lake.parquet.rewriting import Find
 from jobs.lake.scanning import scan_rows
 from jobs.people.finding import find_people
 from jobs.people.held_packages import may_name

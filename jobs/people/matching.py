@@ -12,7 +12,7 @@ from jobs.lake import Contract, Lake
 from jobs.lake import columns as C
 from jobs.lake.contracts import SUBJECT_BUCKET
 from jobs.lake.erasures import BY_AD_ID, BY_COLUMNS, BY_PACKAGE, BY_TEXT
-from jobs.lake.rewriting import Find
+from jobs.lake.parquet.rewriting import Find
 from jobs.people import addresses, reports
 from jobs.people.identifiers import list_ad_ids
 from jobs.people.person import Person, unite

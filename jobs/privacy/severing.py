@@ -83,7 +83,7 @@ def sever(rows: "DataFrame", contract: Contract, keys: "DataFrame", *, where: "C
 
 
 def sever_rows(rows: "pa.Table", contract: Contract, digest: Digest, found: "pa.ChunkedArray") -> "pa.Table":
-    """Rows of a table, those found severed; fits :class:`jobs.lake.rewriting.Edit`.
+    """Rows of a table, those found severed; fits :class:`jobs.lake.parquet.rewriting.Edit`.
 
     Args:
         rows: of the table, in any order of columns.

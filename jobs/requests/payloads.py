@@ -20,8 +20,8 @@ from jobs.lake import Lake
 from jobs.lake import columns as C
 from jobs.lake.editing import edit_rows
 from jobs.lake.history import forget_versions
+from jobs.lake.parquet.rewriting import drop_found
 from jobs.lake.pending import removing_rows
-from jobs.lake.rewriting import drop_found
 from jobs.privacy.keyring import open_keyring
 from jobs.privacy.subject_ids import bucket_of
 

@@ -31,10 +31,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet as pq
 
-from jobs.lake import Lake, commits, proving, staging
-from jobs.lake.decoding import Source
+from jobs.lake import Lake, commits, staging
 from jobs.lake.editing import edit_rows
-from jobs.lake.rewriting import drop_found
+from jobs.lake.parquet import proving
+from jobs.lake.parquet.decoding import Source
+from jobs.lake.parquet.rewriting import drop_found
 from jobs.lake.staging import Staged
 from jobs.privacy.subject_ids import bucket_of
 from jobs.settings import load_settings

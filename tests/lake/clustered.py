@@ -10,7 +10,7 @@ from pyarrow import parquet as pq
 from pyspark.sql import functions as F
 
 from jobs.lake.editing import edit_rows
-from jobs.lake.rewriting import drop_found
+from jobs.lake.parquet.rewriting import drop_found
 
 TABLE = "lake.sessions"
 DAYS = ("2026-03-02", "2026-03-03")

@@ -79,7 +79,7 @@ def test_looking_for_somebody_reads_their_bucket_alone(written, watched):
 
 
 def test_erasing_somebody_encodes_the_row_groups_they_stand_in(written, tmp_path, monkeypatch):
-    from jobs.lake import rewriting
+    from jobs.lake.parquet import rewriting
 
     encoded, original = [], rewriting.Encoder.add
 

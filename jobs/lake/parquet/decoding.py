@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.errors import SophiluxError
-from jobs.lake.footers import MAGIC, TAIL_BYTES, Struct, get, read_struct
+from jobs.lake.parquet.footers import MAGIC, TAIL_BYTES, Struct, get, read_struct
 
 if TYPE_CHECKING:
     import pyarrow as pa

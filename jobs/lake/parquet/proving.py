@@ -1,8 +1,8 @@
 """Hold the rows that an edit was to leave alone against what is written, and count them.
 
-The proof is a sum over hashes of rows (:mod:`jobs.lake.multisets`). Of each row group written anew it is taken of the
-rows as they were read, less those that were found; this is what the edit must have left, and with the edited rows
-added, it is what the new file must give when it is read back.
+The proof is a sum over hashes of rows (:mod:`jobs.lake.parquet.multisets`). Of each row group written anew it is taken
+of the rows as they were read, less those that were found; this is what the edit must have left, and with the edited
+rows added, it is what the new file must give when it is read back.
 """
 
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ import numpy as np
 
 from jobs.errors import SophiluxError
 from jobs.lake import storage
-from jobs.lake.decoding import RowGroups, Source, cut_rows
-from jobs.lake.multisets import add, hash_multiset, hash_rows, sum_up
+from jobs.lake.parquet.decoding import RowGroups, Source, cut_rows
+from jobs.lake.parquet.multisets import add, hash_multiset, hash_rows, sum_up
 
 if TYPE_CHECKING:
     import pyarrow as pa

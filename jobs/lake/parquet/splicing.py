@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jobs.lake.decoding import CHUNKS, ROW_GROUPS, Source
-from jobs.lake.encoding import CHUNK_META, COMPRESSED_BYTES, Chunk, Group
-from jobs.lake.footers import MAGIC, Struct, get, put, read_struct, write_struct
+from jobs.lake.parquet.decoding import CHUNKS, ROW_GROUPS, Source
+from jobs.lake.parquet.encoding import CHUNK_META, COMPRESSED_BYTES, Chunk, Group
+from jobs.lake.parquet.footers import MAGIC, Struct, get, put, read_struct, write_struct
 
 ROWS_OF_FILE: Final = 3
 GROUP_OFFSET, ORDINAL = 5, 7

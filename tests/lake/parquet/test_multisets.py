@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.lake.multisets import add, hash_multiset, hash_rows
+from jobs.lake.parquet.multisets import add, hash_multiset, hash_rows
 
 SCHEMA = pa.schema(
     {

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from jobs.lake import proving, storage
-from jobs.lake.decoding import Source, cut_rows
-from jobs.lake.encoding import CHUNK_META, COMPRESSED_BYTES, ROWS, Encoder, Group
-from jobs.lake.footers import get
-from jobs.lake.splicing import Output, write_file
+from jobs.lake import storage
+from jobs.lake.parquet import proving
+from jobs.lake.parquet.decoding import Source, cut_rows
+from jobs.lake.parquet.encoding import CHUNK_META, COMPRESSED_BYTES, ROWS, Encoder, Group
+from jobs.lake.parquet.footers import get
+from jobs.lake.parquet.splicing import Output, write_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import SophiluxError
-from jobs.lake import rewriting
-from jobs.lake.footers import get, read_struct, write_struct
-from jobs.lake.rewriting import drop_found, edit_file
+from jobs.lake.parquet import rewriting
+from jobs.lake.parquet.footers import get, read_struct, write_struct
+from jobs.lake.parquet.rewriting import drop_found, edit_file
 
 GROUP_ROWS = 100
 

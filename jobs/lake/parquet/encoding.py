@@ -6,8 +6,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.errors import SophiluxError
-from jobs.lake.decoding import CHUNK_DEPTH, CHUNKS, PRECISION, REPETITION, ROW_GROUPS, TYPE, Leaf, Source, list_leaves
-from jobs.lake.footers import TAIL_BYTES, Struct, get, put, read_struct
+from jobs.lake.parquet.decoding import (
+    CHUNK_DEPTH,
+    CHUNKS,
+    PRECISION,
+    REPETITION,
+    ROW_GROUPS,
+    TYPE,
+    Leaf,
+    Source,
+    list_leaves,
+)
+from jobs.lake.parquet.footers import TAIL_BYTES, Struct, get, put, read_struct
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobs.lake import commits
 from jobs.lake.contracts import SUBJECT_BUCKET
-from jobs.lake.rewriting import MayHold
+from jobs.lake.parquet.rewriting import MayHold
 
 if TYPE_CHECKING:
     from pyarrow import parquet as pq
