@@ -28,7 +28,7 @@ from jobs.marts.cooccurrence import (
     weigh_products,
 )
 from jobs.marts.recipes import Recipe
-from jobs.marts.slices import pair_in_slices
+from jobs.marts.slices import count_in_slices
 
 if TYPE_CHECKING:
     from datetime import date
@@ -64,9 +64,8 @@ def find_neighbours(
     baskets, names = gather_baskets(items, recipe, as_of=as_of, subjects=subjects), name_products(items, categories)
     if once is None:
         return rank_neighbours(pair_products(baskets, recipe), weigh_products(baskets), names, recipe)
-    held = once(baskets).frame
-    pairs = pair_in_slices(held, recipe, once=once)
-    return rank_neighbours(pairs, weigh_products(held), once(names).frame, recipe)
+    pairs, weights = count_in_slices(once(baskets).frame, recipe, once=once)
+    return rank_neighbours(pairs, weights, once(names).frame, recipe)
 
 
 def gather_baskets(

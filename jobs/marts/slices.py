@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pyspark.sql import functions as F
 
-from jobs.marts.cooccurrence import ITEMS, PERSON, WEIGHT, A, B, pair_products
+from jobs.marts.cooccurrence import ITEM, ITEMS, PERSON, WEIGHT, A, B, pair_products, weigh_products
 from jobs.marts.recipes import Recipe
 from jobs.privacy.subject_ids import BUCKETS
 
@@ -42,8 +42,10 @@ def keep_until(scratches: "ExitStack", lake: "Lake") -> "Once":
     return lambda rows, by="": scratches.enter_context(lake.scratch(rows, by))
 
 
-def pair_in_slices(baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_slice: int = SLICE_PAIRS) -> "DataFrame":
-    """The rows of :func:`jobs.marts.cooccurrence.pair_products`.
+def count_in_slices(
+    baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_slice: int = SLICE_PAIRS
+) -> tuple["DataFrame", "DataFrame"]:
+    """The rows of :func:`jobs.marts.cooccurrence.pair_products`, and those of its ``weigh_products``.
 
     Args:
         baskets: of :func:`jobs.marts.cooccurrence.collect_baskets`, computed already, because each slice reads them.
@@ -55,8 +57,9 @@ def pair_in_slices(baskets: "DataFrame", recipe: Recipe, *, once: "Once", per_sl
     # Baskets of nobody known are not bounded and may be anywhere.
     of_nobody = F.xxhash64(WEIGHT, F.element_at(ITEMS, 1), F.element_at(ITEMS, -1))
     person = F.when(F.col(PERSON).isNotNull(), F.xxhash64(PERSON)).otherwise(of_nobody)
-    pair = partial(pair_products, recipe=recipe)
-    return sum_in_slices(baskets, pair, person=person, slices=slices, keys=(A, B), once=once)
+    parts = cut_people(baskets, person=person, slices=slices, once=once)
+    pairs = sum_parts(parts, partial(pair_products, recipe=recipe), keys=(A, B), once=once)
+    return pairs, sum_parts(parts, weigh_products, keys=(ITEM,), once=once)
 
 
 def sum_in_slices(
@@ -78,13 +81,27 @@ def sum_in_slices(
         keys: what is counted for.
         once: computes rows and keeps them.
     """
+    return sum_parts(cut_people(rows, person=person, slices=slices, once=once), work, keys=keys, once=once)
+
+
+def cut_people(rows: "DataFrame", *, person: "Column | str", slices: int, once: "Once") -> "list[DataFrame]":
+    """The rows of a slice of people after the other; those of one person are in one slice."""
     if slices <= 1:
-        return work(rows)
+        return [rows]
     number = F.pmod(F.xxhash64(person), F.lit(slices)).cast("int")
     cut = once(rows.withColumn(SLICE, number), by=SLICE).frame
-    parts = [once(work(cut.where(F.col(SLICE) == n).drop(SLICE))).frame for n in range(slices)]
-    sums = [F.sum(name).alias(name) for name in parts[0].columns if name not in keys]
-    return reduce(lambda one, other: one.unionByName(other), parts).groupBy(*keys).agg(*sums)
+    return [cut.where(F.col(SLICE) == n).drop(SLICE) for n in range(slices)]
+
+
+def sum_parts(
+    parts: "Sequence[DataFrame]", work: "Callable[[DataFrame], DataFrame]", *, keys: "Sequence[str]", once: "Once"
+) -> "DataFrame":
+    """What some work counts in each part, summed up; see :func:`sum_in_slices`."""
+    if len(parts) == 1:
+        return work(parts[0])
+    counted = [once(work(part)).frame for part in parts]
+    sums = [F.sum(name).alias(name) for name in counted[0].columns if name not in keys]
+    return reduce(lambda one, other: one.unionByName(other), counted).groupBy(*keys).agg(*sums)
 
 
 def count_pairs(baskets: "DataFrame", recipe: Recipe) -> int:

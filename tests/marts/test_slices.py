@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jobs.lake import Days
 from jobs.marts import also_viewed, slices
 from jobs.marts import cooccurrence as co
-from jobs.marts.slices import count_pairs, pair_in_slices
+from jobs.marts.slices import count_in_slices, count_pairs
 from tests.marts.tables import DAY, click, fill
 from tests.marts.test_cooccurrence import ORDERS, SCHEMA, VISITS
 
@@ -34,10 +34,10 @@ def keep(shared_lake):
 def test_slices_of_people_add_up_to_the_rows_of_everybody(shared_lake, keep, rows, recipe, per_slice):
     items = shared_lake.session.createDataFrame([(*row, DAY) for row in rows], SCHEMA)
     baskets = keep(co.collect_baskets(items, recipe, as_of=DAY)).frame
-    whole = co.pair_products(baskets, recipe)
-    sliced = pair_in_slices(baskets, recipe, once=keep, per_slice=per_slice)
-    assert sliced.schema.simpleString() == whole.schema.simpleString()
-    assert sorted(sliced.collect()) == sorted(whole.collect())
+    at_once = co.pair_products(baskets, recipe), co.weigh_products(baskets)
+    for sliced, whole in zip(count_in_slices(baskets, recipe, once=keep, per_slice=per_slice), at_once, strict=True):
+        assert sliced.schema.simpleString() == whole.schema.simpleString()
+        assert sorted(sliced.collect()) == sorted(whole.collect())
 
 
 @pytest.mark.parametrize(("size", "reach", "pairs"), [(1, 5, 0), (2, 5, 1), (6, 9, 15), (6, 2, 9)])
@@ -54,6 +54,6 @@ def test_the_table_is_the_same_in_slices(lake, monkeypatch):
     fill(lake, "lake.clicks", clicks)
     also_viewed.run(lake, Days.single(DAY))
     whole = sorted(lake.read("marts.also_viewed").collect())
-    monkeypatch.setattr(slices.pair_in_slices, "__kwdefaults__", {"per_slice": 10})
+    monkeypatch.setattr(slices.count_in_slices, "__kwdefaults__", {"per_slice": 10})
     also_viewed.run(lake, Days.single(DAY))
     assert sorted(lake.read("marts.also_viewed").collect()) == whole != []
