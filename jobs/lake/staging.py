@@ -140,7 +140,7 @@ class _PartitionWriter:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if self._waiting:
+        if self._rows:
             rows = pa.Table.from_batches(self._waiting, self._schema)
             self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         self._waiting, self._rows, self._bytes = [], 0, 0

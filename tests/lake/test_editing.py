@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from jobs.errors import CommitConflictError
-from jobs.lake import editing
+from jobs.lake import editing, staging
 
 from .clustered import TABLE, drop_people
 
@@ -50,6 +51,17 @@ def test_the_rows_are_gone_and_no_other(sessions):
     assert done.rows_found == 6
     assert rows_of(sessions) == Counter({key: n for key, n in before.items() if key[1] not in ("s007", "s150")})
     assert sessions.count(TABLE) == 3 * 198
+
+
+def test_an_empty_batch_is_no_row_group(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "ROW_GROUP_BYTES", 1)
+    contract = next(each for each in lake.contracts.values() if not each.partition_column)
+    schema = contract.arrow_schema()
+    batches = [pa.RecordBatch.from_pylist([{}] * count, schema) for count in (50, 0)]
+    staging.write_batches(pa.RecordBatchReader.from_batches(schema, batches), contract, str(tmp_path / "w"))
+    (path,) = (tmp_path / "w").glob("*.parquet")
+    footer = pq.read_metadata(path)
+    assert [footer.row_group(number).num_rows for number in range(footer.num_row_groups)] == [50]
 
 
 def test_files_that_cannot_hold_the_rows_are_not_opened(lake):

@@ -118,8 +118,9 @@ def _count_idle(source: Source, encoded: Encoded, places: Sequence[_Place]) -> i
 
 
 def _find_pages(chunk: Struct) -> tuple[int, int]:
+    """Where the pages of a chunk lie; the chunks of a row group without rows may have none, and no place."""
     meta = get(chunk, CHUNK_META)
-    start = min(offset for offset in (get(meta, DICTIONARY_PAGE), get(meta, DATA_PAGE)) if offset)
+    start = min((offset for offset in (get(meta, DICTIONARY_PAGE), get(meta, DATA_PAGE)) if offset), default=0)
     return start, start + get(meta, COMPRESSED_BYTES)
 
 

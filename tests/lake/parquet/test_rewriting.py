@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import SophiluxError
-from jobs.lake.parquet import rewriting
+from jobs.lake.parquet import rewriting, splicing
+from jobs.lake.parquet.decoding import Source
 from jobs.lake.parquet.footers import get, read_struct, write_struct
 from jobs.lake.parquet.rewriting import drop_found, edit_file
 
@@ -353,6 +354,47 @@ def test_a_row_group_that_was_copied_and_is_missing_is_found_out(tmp_path, monke
     monkeypatch.setattr(rewriting, "write_file", forget)
     with pytest.raises(SophiluxError, match="were not to be changed"):
         drop(source, target, {"s07"})
+
+
+def test_a_copied_row_group_that_vanished_for_an_emptied_one_is_found_out(tmp_path, monkeypatch):
+    """Both have as many rows, so that counts alone do not tell."""
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(500).set_column(0, "who", pa.array([f"s{n // 100:02}" for n in range(500)])))
+    original = rewriting.write_file
+
+    def drop_next(opened, encoded, out, rows):
+        assert encoded == {2: None}
+        original(opened, {3: None}, out, rows)
+
+    monkeypatch.setattr(rewriting, "write_file", drop_next)
+    with pytest.raises(SophiluxError, match="were not to be changed"):
+        drop(source, target, {"s02"})
+
+
+def test_a_copied_row_group_in_place_of_others_is_found_out(tmp_path, monkeypatch):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample(500).set_column(0, "who", pa.array([f"s{n // 100:02}" for n in range(500)])))
+    original = splicing._take_over
+    monkeypatch.setattr(splicing, "_take_over", lambda opened, _: original(Source(opened.file, ""), 0))
+    with pytest.raises(SophiluxError, match="were not to be changed"):
+        drop(source, target, {"s02"})
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_row_group_without_rows_is_copied(tmp_path, place):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    rows = sample(200)
+    pieces = [rows.slice(0, 100), rows.slice(100)]
+    pieces.insert(place, rows.slice(0, 0))
+    with pq.ParquetWriter(source, rows.schema) as writer:
+        for piece in pieces:
+            writer.write_table(piece)
+    assert pq.read_metadata(source).num_row_groups == 3
+    drop(source, target, {"s03"})
+    assert pq.read_table(target).equals(rows.filter(pc.not_equal(rows["who"], "s03")))
+    source.unlink()
+    drop(target.rename(source), target, set(rows["who"].to_pylist()[:100]))  # the file is moved together
+    assert pq.read_table(target).equals(rows.filter(pc.greater(rows["who"], rows["who"][99])))
 
 
 def test_a_dictionary_that_was_given_up_is_not_begun_again(tmp_path):
