@@ -81,7 +81,7 @@ def edit_rows(
         lake: the lake.
         table: ``zone.name``.
         columns: stored columns that ``find`` needs; not the partition column, which is not stored in the files.
-        find: marks the rows; gets a row group's columns.
+        find: marks the rows; gets columns of one or more row groups.
         edit: changes or drops them; gets all columns of a row group.
         buckets: buckets the rows can be in, where the table has ``subject_bucket``, ``None`` among them for rows
             without one; by default it looks everywhere.

@@ -50,7 +50,7 @@ def remove_rows(
         whole: paths of files that go as they are; none of them is read.
         parts: paths of files that lose the rows that ``find`` marks.
         columns: stored columns that ``find`` needs.
-        find: marks rows; gets a row group's columns.
+        find: marks rows; gets columns of one or more row groups.
         notes: for the commit's entry in the log; no value of any row.
 
     Raises:

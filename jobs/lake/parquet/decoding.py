@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.errors import SophiluxError
@@ -18,9 +19,11 @@ CHUNKS: Final = 1
 CHUNK_DEPTH: Final = 2
 """What a row group says of its chunks is read so deep: their statistics and the like stay bytes."""
 ENCRYPTION: Final = (8, 9)
-NANOSECOND_YEARS: Final = (1678, 2261)
+FURTHEST: Final = (2**63 - 1) // 1000
+"""Microseconds to or from 1970 that can be told in nanoseconds."""
 BATCH_ROWS: Final = 64 * 1024
-"""Rows that are read at once, unless a row group has more."""
+BATCH_BYTES: Final = 64 * 1024**2
+"""Rows, and bytes once unpacked, that are read at once, unless a row group has more."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +53,41 @@ class RowGroups:
         file: its bytes.
         parquet: Arrow's reader of it.
         has_int96: true where a column is a timestamp of 96 bits.
+        has_dictionaries: true where Arrow wrote dictionaries of its own, which hold values of any row.
     """
 
-    def __init__(self, file: Any, *, has_int96: bool, coded: Sequence[str] = ()) -> None:  # noqa: ANN401
+    def __init__(self, file: Any, *, has_int96: bool) -> None:  # noqa: ANN401
         from pyarrow import parquet as pq
 
         self.file, self.has_int96 = file, has_int96
-        self.parquet = pq.ParquetFile(file, read_dictionary=list(coded))
+        self.parquet = pq.ParquetFile(file)
+        self.has_dictionaries = any(spell_out(kind) != kind for kind in self.parquet.schema_arrow.types)
 
     def count_rows(self, number: int) -> int:
         """Rows of a row group."""
         return int(self.parquet.metadata.row_group(number).num_rows)
 
     def plan_batches(self, numbers: Iterable[int]) -> Iterator[list[int]]:
-        """Row groups that are read together; one by one where each may have timestamps of its own."""
+        """Row groups that are read together; one by one where each may have timestamps or dictionaries of its own."""
         batch: list[int] = []
-        rows = 0
+        rows = size = 0
         for number in numbers:
-            rows += self.count_rows(number)
-            if batch and (rows > BATCH_ROWS or self.has_int96):
+            group = self.parquet.metadata.row_group(number)
+            rows, size = rows + group.num_rows, size + group.total_byte_size
+            is_full = rows > BATCH_ROWS or size > BATCH_BYTES
+            if batch and (is_full or self.has_int96 or self.has_dictionaries):
                 yield batch
-                batch, rows = [], self.count_rows(number)
+                batch, rows, size = [], group.num_rows, group.total_byte_size
             batch.append(number)
         if batch:
             yield batch
 
     def read(self, numbers: Sequence[int]) -> "pa.Table":
-        """Row groups one after another; timestamps of 96 bits in microseconds where nanoseconds would not hold them."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        """Row groups one after another; timestamps of 96 bits in microseconds where nanoseconds would not hold them.
+
+        Raises:
+            SophiluxError: neither would hold all of them.
+        """
         from pyarrow import parquet as pq
 
         rows = self.parquet.read_row_groups(list(numbers))
@@ -86,10 +95,8 @@ class RowGroups:
             return rows
         coarse = pq.ParquetFile(self.file, coerce_int96_timestamp_unit="us").read_row_groups(list(numbers))
         for place, column in enumerate(coarse.columns):
-            if pa.types.is_timestamp(column.type) and len(column) > column.null_count:
-                years = pc.min_max(pc.year(column)).as_py()
-                if years["min"] < NANOSECOND_YEARS[0] or years["max"] > NANOSECOND_YEARS[1]:
-                    rows = rows.set_column(place, coarse.schema.field(place), column)
+            if column.type != rows[place].type and _is_beyond(column, rows[place]):
+                rows = rows.set_column(place, coarse.schema.field(place), column)
         return rows
 
     def complete(self, numbers: Sequence[int], known: "pa.Table") -> "pa.Table":
@@ -135,11 +142,57 @@ class Source(RowGroups):
 
 
 def cut_rows(rows: "pa.Table", counts: Iterable[int]) -> "Iterator[pa.Table]":
-    """Rows in pieces of so many each."""
-    start = 0
-    for count in counts:
-        yield rows.slice(start, count)
-        start += count
+    """Rows in pieces of so many each.
+
+    Raises:
+        SophiluxError: there are more rows, or fewer.
+    """
+    ends = list(accumulate(counts, initial=0))
+    if ends[-1] != rows.num_rows:
+        message = f"A Parquet file tells of {ends[-1]:,} rows, but {rows.num_rows:,} were read or marked; it was left."
+        raise SophiluxError(message)
+    for start, end in pairwise(ends):
+        yield rows.slice(start, end - start)
+
+
+def spell_out(kind: "pa.DataType") -> "pa.DataType":
+    """A type without dictionaries, in its parts either."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return spell_out(kind.value_type)
+    is_nested = pa.types.is_nested(kind) and not isinstance(kind, pa.BaseExtensionType)
+    parts = [kind.field(place) for place in range(kind.num_fields)] if is_nested else []
+    plain = [part.with_type(spell_out(part.type)) for part in parts]
+    if plain == parts:
+        return kind
+    if pa.types.is_map(kind):
+        return pa.map_(*plain[0].type, keys_sorted=kind.keys_sorted)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(plain[0], kind.list_size)
+    if pa.types.is_struct(kind):
+        return pa.struct(plain)
+    return pa.large_list(plain[0]) if pa.types.is_large_list(kind) else pa.list_(plain[0])
+
+
+def _is_beyond(coarse: "pa.ChunkedArray", fine: "pa.ChunkedArray") -> bool:
+    """True where nanoseconds do not hold all of a column, and microseconds do.
+
+    Raises:
+        SophiluxError: microseconds do not either, because some times are finer.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_timestamp(coarse.type):
+        return False
+    fits = pc.less_equal(pc.abs(coarse.cast(pa.int64())), FURTHEST)
+    if pc.all(fits).as_py() is not False:
+        return False
+    if not coarse.filter(fits).cast(fine.type).equals(fine.filter(fits)):
+        message = "A Parquet file has times of 96 bits that are too fine beside others too far; it was left as it is."
+        raise SophiluxError(message)
+    return True
 
 
 def list_leaves(footer: Struct) -> list[Leaf]:

@@ -16,6 +16,7 @@ from jobs.lake.parquet.decoding import (
     Leaf,
     Source,
     list_leaves,
+    spell_out,
 )
 from jobs.lake.parquet.footers import TAIL_BYTES, Struct, get, put, read_struct
 
@@ -61,9 +62,14 @@ class Encoder:
         Raises:
             SophiluxError: its types cannot be written again exactly.
         """
+        import pyarrow as pa
+
         self._rows[number] = rows.num_rows
         if not rows.num_rows:
             return
+        _check_times(self._source.leaves)
+        if self._source.has_dictionaries:  # Arrow would write them whole, with what no row has any more
+            rows = rows.cast(pa.schema([field.with_type(spell_out(field.type)) for field in rows.schema]))
         for tops in _split_columns(self._source.leaves):
             style, part = _find_style(self._source, number, tops), rows.select(sorted(tops))
             key = style, part.schema.remove_metadata()
@@ -187,6 +193,19 @@ class _Writer:
             old = get(self._source.read_group(number), CHUNKS)[1]
             for place, chunk in zip(self._style.places, get(group, CHUNKS)[1], strict=True):
                 yield number, place, Chunk(_adopt(old[place], chunk), file)
+
+
+def _check_times(leaves: Sequence[Leaf]) -> None:
+    """Refuse timestamps of 96 bits in lists and structs, which Arrow reads as nanoseconds whatever their year.
+
+    Raises:
+        SophiluxError: there are some.
+    """
+    if any(leaf.is_int96 and len(leaf.levels) > 1 for leaf in leaves):
+        message = (
+            "A Parquet file has times of 96 bits inside of other columns, which are not safe to write; it was left."
+        )
+        raise SophiluxError(message)
 
 
 def _split_columns(leaves: Sequence[Leaf]) -> Iterator[set[int]]:

@@ -1,6 +1,7 @@
 """Change some rows of a Parquet file and leave everything else of it as it is, byte for byte.
 
-Only the row groups that hold one of the rows are decoded and encoded again; all others are copied as they lie. The
+Only the row groups that hold one of the rows are decoded and encoded again; all others are copied as they lie, unless
+Arrow wrote dictionaries of its own into the file: each of these has values of any row, so all are encoded again. The
 description of the file stays what it was: schema with every logical type, key-value metadata, writer, sorting columns,
 codecs, dictionaries, page indexes and Bloom filters of what was copied. A file whose types cannot be written again
 exactly is refused, and nothing is written.
@@ -88,6 +89,8 @@ def edit_file(
         rewriting = _Rewriting(opened, edit)
         for number, rows, marks in _find_rows(opened, columns, find, may_hold):
             rewriting.edit(number, rows, marks)
+        if rewriting.rows_found and opened.has_dictionaries:
+            rewriting.encode_others()
         return rewriting.write(target) if rewriting.rows_found else None
 
 
@@ -143,7 +146,15 @@ class _Rewriting:
         self._proof.check_edit(number, rows, marks, edited)
         self._encoder.add(number, edited)
         self._copied.remove(number)
-        self.rows_found += pc.sum(marks).as_py()
+        self.rows_found += pc.sum(marks).as_py() or 0
+
+    def encode_others(self) -> None:
+        """Take in all other row groups, because their dictionaries may hold what was found."""
+        import pyarrow as pa
+
+        for number in sorted(self._copied):
+            rows = self._source.read([number])
+            self.edit(number, rows, pa.chunked_array([pa.repeat(False, rows.num_rows)]))
 
     def write(self, target: str) -> Edited:
         """Write the file, unless no row is left."""

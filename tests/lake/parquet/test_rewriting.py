@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import SophiluxError
-from jobs.lake.parquet import rewriting, splicing
+from jobs.lake.parquet import decoding, rewriting, splicing
 from jobs.lake.parquet.decoding import Source
 from jobs.lake.parquet.footers import get, read_struct, write_struct
 from jobs.lake.parquet.rewriting import drop_found, edit_file
@@ -238,6 +238,88 @@ def test_the_last_year_beyond_nanoseconds_may_go(tmp_path):
     write(source, rows, use_deprecated_int96_timestamps=True)
     assert drop(source, target, {"s1"}).rows == 1
     assert pq.ParquetFile(target, coerce_int96_timestamp_unit="us").read()["at"].to_pylist() == times[1:]
+
+
+def test_times_finer_and_further_than_one_unit_are_refused(tmp_path):
+    """The row that makes microseconds necessary goes; those that stay would lose their nanoseconds."""
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    times = list(map(datetime.fromisoformat, ("0001-01-01", "2024-01-01T00:00:00.123456")))
+    rows = pa.table({"who": ["s1", "s2"], "at": pa.array(times, pa.timestamp("us"))})
+    write(source, rows, use_deprecated_int96_timestamps=True, use_dictionary=False, compression="none")
+    coarse, fine = (nanoseconds.to_bytes(8, "little") for nanoseconds in (123_456_000, 123_456_789))
+    assert source.read_bytes().count(coarse) == 1
+    source.write_bytes(source.read_bytes().replace(coarse, fine))
+    with pytest.raises(SophiluxError, match="too fine beside others too far"):
+        drop(source, target, {"s1"})
+
+
+@pytest.mark.parametrize("nest", [lambda at: [at], lambda at: {"at": at}], ids=["list", "struct"])
+def test_times_of_96_bits_inside_of_columns_are_refused(tmp_path, nest):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    far = datetime.fromisoformat("9999-12-31")
+    write(source, pa.table({"who": ["s1", "s2"], "at": [nest(far)] * 2}), use_deprecated_int96_timestamps=True)
+    with pytest.raises(SophiluxError, match="96 bits inside"):
+        drop(source, target, {"s1"})
+    assert not target.exists()
+
+
+def nest_in_lists(values):
+    return pa.ListArray.from_arrays(list(range(len(values) + 1)), values)
+
+
+def nest_in_maps(values):
+    return pa.MapArray.from_arrays(list(range(len(values) + 1)), pa.array(["key"] * len(values)), values)
+
+
+def nest_in_structs(values):
+    return pa.StructArray.from_arrays([nest_in_lists(values)], ["inside"])
+
+
+NESTS = {"flat": lambda values: values, "list": nest_in_lists, "map": nest_in_maps, "struct": nest_in_structs}
+
+
+@pytest.mark.parametrize("nest", NESTS.values(), ids=NESTS)
+def test_no_dictionary_of_arrow_keeps_who_is_gone(tmp_path, nest):
+    """Each row group has the dictionary of all, those that hold nobody who goes among them."""
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    names = [f"name-{n // 10:02}" for n in range(400)]
+    nested = nest(pa.array(names).dictionary_encode())
+    who = [f"s{n // 10:02}" for n in range(400)]
+    write(source, pa.table({"who": who, "name": nested}), compression="none", write_statistics=False)
+    assert source.read_bytes().count(b"name-07") == 4
+    edited = drop(source, target, {"s07"})
+    assert target.read_bytes().count(b"name-07") == 0 < target.read_bytes().count(b"name-08")
+    assert (edited.groups_encoded, edited.groups_copied, edited.kept) == (4, 0, 390)
+    assert pq.read_schema(target).equals(pq.read_schema(source), check_metadata=True)
+    kept = [row for row in pa.table({"who": who, "name": nested}).to_pylist() if row["who"] != "s07"]
+    groups = range(4)  # Arrow cannot read several of them at once
+    assert [row for n in groups for row in pq.ParquetFile(target).read_row_group(n).to_pylist()] == kept
+
+
+@pytest.mark.parametrize("harm", [lambda marks: marks[:-1], lambda marks: pa.concat_arrays([marks, marks[:1]])])
+def test_marks_for_other_rows_than_were_read_are_refused(tmp_path, harm):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample())
+
+    def find(rows):
+        return pa.chunked_array([harm(pc.equal(rows["who"], "s49").combine_chunks())])
+
+    with pytest.raises(SophiluxError, match="tells of 1,000 rows"):
+        edit_file(str(source), str(target), columns=["who"], find=find, edit=drop_found)
+    assert not target.exists()
+
+
+def test_row_groups_of_many_bytes_are_read_in_several_batches(tmp_path, monkeypatch):
+    source = tmp_path / "source.parquet"
+    write(source, sample(500))
+    with pa.OSFile(str(source)) as file:
+        opened = Source(file, "")
+        sizes = [opened.parquet.metadata.row_group(number).total_byte_size for number in range(5)]
+        assert list(opened.plan_batches(range(5))) == [[0, 1, 2, 3, 4]]
+        monkeypatch.setattr(decoding, "BATCH_BYTES", sum(sizes[:2]))
+        assert [0, 1] in list(opened.plan_batches(range(5)))
+        monkeypatch.setattr(decoding, "BATCH_BYTES", 1)
+        assert list(opened.plan_batches(range(5))) == [[0], [1], [2], [3], [4]]
 
 
 def test_a_file_that_loses_its_last_row_is_not_written(tmp_path):
