@@ -53,10 +53,11 @@ def hash_rows(rows: "pa.Table") -> Hashes:
 
 
 def _fold(hashes: Hashes, words: Hashes | np.uint64) -> None:
-    """Take a word for each row into its hash."""
+    """Take a word for each row into its hash; it is shifted first, because no product spreads the highest bit."""
     hashes ^= words
-    hashes *= FIRST
     hashes ^= hashes >> np.uint64(32)
+    hashes *= FIRST
+    hashes ^= hashes >> np.uint64(29)
 
 
 def mix(numbers: Hashes) -> Hashes:
@@ -129,11 +130,12 @@ def _hash_texts(column: "pa.Array") -> Hashes:
 
     kind = column.type
     is_text = any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_binary, pa.types.is_fixed_size_binary))
-    if not (is_text or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)):
+    is_large = pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
+    if not (is_text or is_large or pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)):
         written = [repr(value).encode() for value in column.to_pylist()]
         return _hash_texts(pa.array(written, pa.large_binary()))
-    column = column.fill_null(b"" if "binary" in str(kind) else "") if column.null_count else column
-    return _hash_bytes(column.cast(pa.large_binary()))
+    texts = column.cast(pa.large_binary())
+    return _hash_bytes(texts.fill_null(b"") if texts.null_count else texts)
 
 
 def _hash_bytes(column: "pa.Array") -> Hashes:

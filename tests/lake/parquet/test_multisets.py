@@ -101,6 +101,19 @@ def test_a_byte_anywhere_in_a_text_shows():
         assert hash_rows(around).tolist() == hash_rows(pa.table({"a": pa.array(texts, pa.large_string())})).tolist()
 
 
+def test_the_highest_bit_of_one_value_does_not_undo_that_of_the_next():
+    rows = {"a": np.array([5, 5 - 2**63]), "b": np.array([7, 7 - 2**63 + 2**31])}
+    assert len(set(hash_rows(pa.table(rows)).tolist())) == 2
+
+
+def test_bytes_of_one_length_and_views_are_texts():
+    texts = ["abcd", None, "efgh"]
+    kinds = (pa.string(), pa.string_view(), pa.binary(), pa.binary_view(), pa.binary(4))
+    binary = pa.array(texts).cast(pa.binary()).to_pylist()
+    columns = [pa.array(texts if "string" in str(kind) else binary, kind) for kind in kinds]
+    assert len({tuple(hash_rows(pa.table({"a": column})).tolist()) for column in columns}) == 1
+
+
 def test_hashes_are_spread():
     numbers = hash_rows(pa.table({"a": np.arange(100_000), "b": np.arange(100_000) // 7}))
     assert len(np.unique(numbers)) == 100_000
