@@ -30,7 +30,8 @@ EXACT_LOGICAL: Final = (5, 7, 8, 10)
 GROUP_BYTES, ROWS, GROUP_COMPRESSED = 2, 3, 6
 CHUNK_META, COLUMN_INDEX = 3, 6
 PATH, CODEC, BYTES, COMPRESSED_BYTES, KEY_VALUES, ENCODING_STATS = 3, 4, 6, 7, 8, 13
-PAGE_KIND, PAGE_ENCODING, DATA_PAGE_V2 = 1, 2, 3
+PAGE_KIND, PAGE_ENCODING, PAGE_COUNT = 1, 2, 3
+DATA_PAGE_V2: Final = 3
 DATA_PAGES: Final = (0, DATA_PAGE_V2)
 DICTIONARY_ENCODINGS: Final = (2, 8)
 
@@ -126,27 +127,29 @@ def _find_style(source: Source, number: int, tops: Collection[int]) -> _Style:
         ),
         statistics=tuple(column.path_in_schema for column in columns if column.is_stats_set),
         has_page_index=any(COLUMN_INDEX in chunk for chunk in own),
-        is_v2=any(kind == DATA_PAGE_V2 for chunk in own for kind, _ in _list_encodings(chunk)),
+        is_v2=any(kind == DATA_PAGE_V2 for chunk in own for kind, _, _ in _list_encodings(chunk)),
     )
 
 
-def _list_encodings(chunk: Struct) -> set[tuple[int, int]]:
-    """Kinds and encodings of a chunk's pages; nothing where the old writer did not tell."""
-    return set(map(_read_encoding, get(get(chunk, CHUNK_META), ENCODING_STATS, (0, []))[1]))
+def _list_encodings(chunk: Struct) -> list[tuple[int, int, int]]:
+    """Kinds and encodings of a chunk's pages, and how many are so; nothing where the old writer did not tell."""
+    return list(map(_read_encoding, get(get(chunk, CHUNK_META), ENCODING_STATS, (0, []))[1]))
 
 
 @lru_cache(maxsize=1024)
-def _read_encoding(described: bytes) -> tuple[int, int]:
+def _read_encoding(described: bytes) -> tuple[int, int, int]:
     fields, _ = read_struct(described)
-    return get(fields, PAGE_KIND), get(fields, PAGE_ENCODING)
+    return get(fields, PAGE_KIND), get(fields, PAGE_ENCODING), get(fields, PAGE_COUNT)
 
 
 def _gave_dictionary_up(chunk: Struct) -> bool:
-    """True where the dictionary grew too long for the old writer.
+    """True where the dictionary grew too long for the old writer before half of the pages were written.
 
     To begin with one again would cost as much as all else, for a chunk that is no smaller.
     """
-    return any(kind in DATA_PAGES and encoding not in DICTIONARY_ENCODINGS for kind, encoding in _list_encodings(chunk))
+    pages = [(encoding, count) for kind, encoding, count in _list_encodings(chunk) if kind in DATA_PAGES]
+    plain = sum(count for encoding, count in pages if encoding not in DICTIONARY_ENCODINGS)
+    return plain > 0 and 2 * plain >= sum(count for _, count in pages)
 
 
 class _Writer:
