@@ -47,7 +47,7 @@ class Proof:
             edited: the rows that are to be written: all, or those that were not to be changed.
 
         Raises:
-            SophiluxError: other rows would change.
+            SophiluxError: other rows would change, or one that was found would not.
         """
         hashes, is_kept = hash_rows(rows), ~np.asarray(marks)
         kept = hashes[is_kept]
@@ -56,6 +56,9 @@ class Proof:
             expected = hash_rows(edited)
             if not np.array_equal(expected[is_kept], kept):
                 raise _changed_others()
+            if (expected == hashes)[~is_kept].any():
+                message = "Rows that were to be changed would have stayed; nothing was written. Please report this."
+                raise SophiluxError(message)
         elif edited.num_rows != len(kept):
             raise _changed_others()
         self.kept += len(kept)

@@ -378,6 +378,7 @@ MISTAKES = {
     "a row twice": lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]),
     "one row for another": lambda rows: pa.concat_tables([rows.slice(1), rows.slice(1, 1)]),
     "a value changed": change_last,
+    "rows in another order": lambda rows: rows.take(list(reversed(range(rows.num_rows)))),
     "values that changed rows": lambda rows: rows.set_column(1, "bucket", rows["bucket"].combine_chunks()[::-1]),
 }
 
@@ -396,6 +397,20 @@ def test_an_edit_that_harms_others_is_found_out(tmp_path, mistake, edit):
             find=lambda rows: pc.is_in(rows["who"], mine),
             edit=lambda rows, found: MISTAKES[mistake](edit(rows, found)),
         )
+
+
+def sever_all_but_one(rows, found):
+    return sever_who(rows, pc.and_(found, pc.not_equal(rows["wide"], 150)))
+
+
+@pytest.mark.parametrize("edit", [lambda rows, _: rows, sever_all_but_one], ids=["nothing", "all but one"])
+def test_an_edit_that_spares_who_was_found_is_found_out(tmp_path, edit):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    write(source, sample())
+    mine = sample()["who"].slice(150, 1).combine_chunks()
+    with pytest.raises(SophiluxError, match="would have stayed"):
+        edit_file(str(source), str(target), columns=["who"], find=lambda rows: pc.is_in(rows["who"], mine), edit=edit)
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -489,6 +504,19 @@ def test_a_dictionary_that_was_given_up_is_not_begun_again(tmp_path):
     assert {"at", "wide", "score"} <= given_up
     assert not given_up & {"who", "bucket", "note", "flag"}
     assert new.total_byte_size < old.total_byte_size
+
+
+def test_a_dictionary_that_was_given_up_late_is_begun_again(tmp_path):
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    names = [f"a name that repeats itself {n % 9}" if n < 9_000 else f"a name of its own {n}" for n in range(9_500)]
+    rows = pa.table({"who": [f"s{n // 100}" for n in range(9_500)], "name": names})
+    pages = {"data_page_size": 512, "write_batch_size": 64, "dictionary_pagesize_limit": 2_000}
+    write(source, rows, row_group_size=9_500, compression="none", **pages)
+    drop(source, target, {"s7"})
+    old, new = (pq.read_metadata(path).row_group(0).column(1) for path in (source, target))
+    assert "PLAIN" in old.encodings
+    assert new.has_dictionary_page
+    assert new.total_compressed_size < 1.5 * old.total_compressed_size
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", b"PAR1" + b"\xff" * 20 + b"\x08\0\0\0PAR1"])
