@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet as pq
 
-BLOCK_BYTES: Final = 4 * 1024**2
+BLOCK_BYTES: Final = 256 * 1024
 
 
 class Proof:
