@@ -29,17 +29,22 @@ SLICE_CLICKS: Final = 8_000_000
 """Clicks whose lists are made at once."""
 
 
-def drop_unwilling(rows: "DataFrame", subjects: "DataFrame") -> "DataFrame":
-    """Rows without those of people who opted out of personalisation or closed their account."""
-    unwilling = subjects.where(F.col(C.PERSONALISATION_OPT_OUT) | F.col(C.CLOSED_ON).isNotNull())
-    return rows.join(unwilling.select(C.SUBJECT_ID), C.SUBJECT_ID, how="left_anti")
+def list_unwilling(subjects: "DataFrame") -> "DataFrame":
+    """``subject_id`` of people who opted out of personalisation or closed their account."""
+    return subjects.where(F.col(C.PERSONALISATION_OPT_OUT) | F.col(C.CLOSED_ON).isNotNull()).select(C.SUBJECT_ID)
 
 
-def build_recently_viewed(clicks: "DataFrame", subjects: "DataFrame", *, as_of: "date") -> "DataFrame":
-    """The latest ``TOP`` distinct products of each person, in the contract's columns."""
+def build_recently_viewed(clicks: "DataFrame", unwilling: "DataFrame", *, as_of: "date") -> "DataFrame":
+    """The latest ``TOP`` distinct products of each person, in the contract's columns.
+
+    Args:
+        clicks: of some people, all that count.
+        unwilling: of :func:`list_unwilling`, at least those of these people.
+        as_of: last day taken into account.
+    """
     is_view = F.col(C.FLAG).isNull() & (F.col(C.ACTION) == "view") & F.col(C.PRODUCT_ID).isNotNull()
     by_product = clicks.where(is_view).groupBy(C.SUBJECT_ID, C.SUBJECT_BUCKET, C.PRODUCT_ID)
-    viewed = by_product.agg(F.max(C.EVENT_TIME).alias(C.VIEWED_AT)).transform(drop_unwilling, subjects)
+    viewed = by_product.agg(F.max(C.EVENT_TIME).alias(C.VIEWED_AT)).join(unwilling, C.SUBJECT_ID, how="left_anti")
     latest_first = Window.partitionBy(C.SUBJECT_ID).orderBy(F.desc(C.VIEWED_AT), C.PRODUCT_ID)
     latest = viewed.withColumn(C.RANK, F.row_number().over(latest_first)).where(F.col(C.RANK) <= TOP)
     as_of_day = F.lit(as_of).alias(C.AS_OF)
@@ -49,12 +54,13 @@ def build_recently_viewed(clicks: "DataFrame", subjects: "DataFrame", *, as_of: 
 def run(lake: Lake, days: Days) -> StepReport:
     """Rebuild the table from the ``WINDOW_DAYS`` up to the last day."""
     window = Days(days.last - timedelta(WINDOW_DAYS - 1), days.last)
-    subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
     clicks, bucket = lake.read(CLICKS, days=window), F.col(C.SUBJECT_BUCKET)
     number = lake.count(CLICKS, days=window)
     slices = cut_buckets(number, per_slice=SLICE_CLICKS)
-    parts = (clicks.where(bucket.between(buckets.start, buckets.stop - 1)) for buckets in slices)
-    lists = (build_recently_viewed(part, subjects, as_of=days.last) for part in parts)
-    staged = lake.replace_parts(TABLE, lists, gate=gate(lake, TABLE))
+    subjects = lake.read("lake.subjects").transform(apply_choices, lake.read("ledger.choices"))
+    with lake.scratch(list_unwilling(subjects)) as unwilling:
+        parts = (clicks.where(bucket.between(buckets.start, buckets.stop - 1)) for buckets in slices)
+        lists = (build_recently_viewed(part, unwilling.frame, as_of=days.last) for part in parts)
+        staged = lake.replace_parts(TABLE, lists, gate=gate(lake, TABLE))
     warnings = [] if staged.rows else [f"{TABLE} is empty: nobody viewed a product in {window}."]
     return StepReport(rows_in=number, rows_out=staged.rows, warnings=warnings)

@@ -32,7 +32,7 @@ from jobs.marts.interactions import (
 )
 from jobs.marts.purchases import keep_sales
 from jobs.marts.reach import reach_further
-from jobs.marts.recently_viewed import drop_unwilling
+from jobs.marts.recently_viewed import list_unwilling
 from jobs.marts.slices import SLICE, cut_buckets, keep_until, number_slice
 from jobs.marts.votes import (
     ALSO_BOUGHT,
@@ -122,13 +122,13 @@ def list_popular(people: "DataFrame", products: "DataFrame") -> "DataFrame":
 
 
 def look_back(
-    interactions: "DataFrame", subjects: "DataFrame", events: int, *, since: "date", once: "Once"
+    interactions: "DataFrame", unwilling: "DataFrame", events: int, *, since: "date", once: "Once"
 ) -> tuple["DataFrame", int, "DataFrame"]:
     """What people did, looked at for a slice of them after the other.
 
     Args:
         interactions: of everybody.
-        subjects: people's choices.
+        unwilling: ``subject_id`` of those who are left out.
         events: how many interactions there are, about.
         since: first day that counts for what is popular.
         once: computes rows and keeps them.
@@ -139,7 +139,7 @@ def look_back(
     recents, counts = [], []
     for buckets in cut_buckets(events, per_slice=SLICE_EVENTS):
         some = interactions.where(F.col(C.SUBJECT_BUCKET).between(buckets.start, buckets.stop - 1))
-        recents.append(once(weigh_recent_products(some).transform(drop_unwilling, subjects)))
+        recents.append(once(weigh_recent_products(some).join(unwilling, C.SUBJECT_ID, how="left_anti")))
         counts.append(once(count_people(some.where(F.col(C.DAY) >= since))).frame)
     recent = reduce(lambda one, other: one.unionByName(other), [part.frame for part in recents])
     people_of = reduce(lambda one, other: one.unionByName(other), counts)
@@ -159,14 +159,16 @@ def run(lake: Lake, days: Days) -> StepReport:
 
 def gather(lake: Lake, window: Days, once: "Once") -> Sources:
     """Everything that lists are made from, computed once."""
-    subjects = lake.read(SUBJECTS).transform(apply_choices, lake.read("ledger.choices"))
+    chosen = lake.read(SUBJECTS).transform(apply_choices, lake.read("ledger.choices"))
+    subjects = once(chosen.select(C.SUBJECT_ID, C.PERSONALISATION_OPT_OUT, C.CLOSED_ON)).frame
     all_sales = lake.read(ORDER_LINES).transform(keep_sales, lake.read("lake.orders"), lake.read("lake.products"))
     sales = all_sales.where(F.col(C.DAY) <= window.last)
     interactions = select_interactions(lake.read(CLICKS, days=window), sales.where(F.col(C.DAY) >= window.first))
     is_open, is_unwilling = F.col(C.CLOSED_ON).isNull(), F.col(C.PERSONALISATION_OPT_OUT)
     events = lake.count(CLICKS, days=window) + lake.count(ORDER_LINES, days=window)
     since = window.last - timedelta(POPULAR_DAYS - 1)
-    recent, rows, people_of = look_back(interactions, subjects, events, since=since, once=once)
+    unwilling = once(list_unwilling(subjects)).frame
+    recent, rows, people_of = look_back(interactions, unwilling, events, since=since, once=once)
     slices = cut_buckets(rows + lake.count(SUBJECTS), per_slice=SLICE_ROWS)
     number = number_slice(F.shiftright(PERSON, PEOPLE_BITS), len(slices))
 
