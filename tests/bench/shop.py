@@ -1,7 +1,7 @@
 """A month of a shop for timing marts, written straight into a lake: no source, no conforming.
 
 One event in ten is an order line. Products are popular by Zipf's law; visits and orders stay among neighbours by number,
-so that there are pairs to find. One person clicks as much as a hundred thousandth of all, in visits without an end.
+so that there are pairs to find. One person makes one click in 500, in one visit a day.
 """
 
 from collections.abc import Iterator
