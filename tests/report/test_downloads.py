@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.audit.numbers import find_numbers
+from jobs.audit.patterns import is_card
 from jobs.report import downloads
 from jobs.report.cells import looks_like_formula, to_csv
 from jobs.report.downloads import Sheet, write_csv, write_xlsx
@@ -93,6 +95,18 @@ def test_numbers_below_zero_stay_numbers(contracts):
     sheet = sheet_of(pa.table({"rank_change": [-3], "revenue": [Decimal("-1.50")]}), contracts)
     assert parse_csv(write_csv(sheet))[1] == ["-3", "-1.50"]
     assert read_cells(write_xlsx(sheet))[1] == [-3.0, -1.5]
+
+
+@pytest.mark.parametrize(
+    "at", [datetime(2026, 11, 26, 11, 24, 57, 717306, tzinfo=UTC), datetime(2026, 3, 9, 23, 59, 59, 999999, tzinfo=UTC)]
+)
+def test_a_time_has_no_more_digits_than_it_takes_to_show_it(contracts, at):
+    """The first, to the microsecond, has digits that pass for those of a payment card, as one time in thirteen has."""
+    _, (cell,) = read_cells(write_xlsx(sheet_of(pa.table({"released_at": [at]}), contracts)))
+    expected = excel_value(at)
+    assert abs(cell - expected) < 0.1 / 86_400
+    assert len(re.sub(r"\D", "", repr(cell))) <= 11
+    assert any(map(is_card, find_numbers(repr(expected).encode()))) is (at.hour == 11)
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30)

@@ -134,7 +134,7 @@ def test_periods_and_charts_are_chosen_and_the_address_keeps_them(look, shop):
     visit = look("index")
     visit.page.locator("#kinds label", has_text="Week").click()
     visit.page.select_option("#scope", "country:JP")
-    assert visit.text("#chart-title") == "Japan"
+    visit.page.locator("#chart-title", has_text="Japan").wait_for()
     assert visit.page.locator("#later").is_disabled()
     visit.page.click("#earlier")
     visit.page.locator("#subtitle", has_text="2026-W09").wait_for()
