@@ -12,9 +12,8 @@ from jobs.errors import UsageError
 class Step:
     """One step; ``name`` is its module below ``jobs``.
 
-    ``reads`` and ``writes`` order the tasks of a DAG and tell what other flows wait for. Of ledgers they name those
-    alone whose rows are the step's own work, not what any step obeys or may leave there: runs, tombstones, choices that
-    waited.
+    ``reads`` and ``writes`` order the tasks of a DAG and tell what other flows wait for. They name no
+    ledger that every step obeys or may write to besides: runs, tombstones, choices that waited.
     """
 
     name: str

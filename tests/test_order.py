@@ -1,4 +1,4 @@
-"""What the order of the tests goes by is there."""
+"""The files that come first in the order of the tests are there."""
 
 from tests.conftest import LONGEST, PROJECT
 

@@ -159,7 +159,7 @@ def serve(
                 typer.confirm(f"Erase whoever asked with {', '.join(unapproved)}, for good?", abort=True)
             ledger.approve(lake, unapproved, now=now, by=by)
         with working("serving"):
-            done = serve(lake, chosen, now=now, by=by)
+            done = serve(lake, chosen, now=now, by=by, is_asked_for=bool(request_ids))
         waiting = 0 if request_ids else len(list_unapproved(lake))
     if done:
         print_rows([{"request": r[C.REQUEST_ID], "kind": r[C.KIND], "state": r[C.STATE]} for r in done], SERVED)

@@ -40,8 +40,12 @@ def judge_people(lake: Lake, requests: Sequence[ErasureRequest], keeper: Keeper)
 
 
 def list_spared(run: Run) -> tuple[Person, ...]:
-    """People of a run of whom holds keep something; a request may be about others besides, who are gone."""
-    return tuple(run.people[place] for place in run.results["held_people"])
+    """People of a run of whom holds keep something; a request may be about others besides, who are gone.
+
+    Runs of before that was written down keep everybody, if a hold keeps anything.
+    """
+    everybody = range(len(run.people)) if run.results.get("spared") else ()
+    return tuple(run.people[place] for place in run.results.get("held_people", everybody))
 
 
 def match_requests(

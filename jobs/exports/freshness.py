@@ -18,8 +18,8 @@ PURCHASES: Final = "conform.order_lines"
 def find_whole_day(lake: Lake, step: str, day: date) -> date | None:
     """The last day up to a day that a step has done, and that was over then; runs that failed do not count.
 
-    A day before it that failed and was not run again is missing from the tables, and comes when it is; packages do not
-    wait for it, because the days after it tell more of what is wanted now.
+    A day before it that failed is missing from the tables until it is run again; packages do not wait for it, because
+    the days after it tell more of what is wanted now.
 
     Args:
         lake: the lake.

@@ -48,7 +48,8 @@ def count_in_slices(
     """The rows of :func:`jobs.marts.cooccurrence.pair_products`, and those of its ``weigh_products``.
 
     Args:
-        baskets: of :func:`jobs.marts.cooccurrence.collect_baskets`, computed already, because each slice reads them.
+        baskets: of :func:`jobs.marts.cooccurrence.collect_baskets`, computed already, because they are read more than
+            once.
         recipe: how pairs are weighed.
         once: computes rows and keeps them.
         per_slice: pairs of single baskets in a slice.

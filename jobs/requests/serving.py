@@ -38,7 +38,9 @@ Handler = Callable[[Lake, ledger.Row], Outcome]
 Ending = Outcome | SophiluxError
 
 
-def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -> list[ledger.Row]:
+def serve(
+    lake: Lake, request_ids: Collection[str], *, now: datetime, by: str, is_asked_for: bool = False
+) -> list[ledger.Row]:
     """Serve requests one after the other.
 
     Args:
@@ -46,6 +48,7 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
         request_ids: which.
         now: the present time, UTC.
         by: who or what serves them.
+        is_asked_for: somebody named them, and may see where one stopped; no log has a foreign error's words.
 
     Returns:
         The requests as they are now.
@@ -72,8 +75,7 @@ def serve(lake: Lake, request_ids: Collection[str], *, now: datetime, by: str) -
         payloads.drop_payloads(lake, answered)
     forget_pending(lake)
     if broken:
-        # Who asks for one request alone may see where it stopped; the log of a batch has no foreign error's words.
-        raise _sum_up(broken, len(rows)) from (next(iter(broken.values())) if len(rows) == 1 else None)
+        raise _sum_up(broken, len(rows)) from (next(iter(broken.values())) if is_asked_for and len(rows) == 1 else None)
     return ledger.find_requests(lake, request_ids)
 
 

@@ -21,6 +21,7 @@ def main(work: Path) -> None:
         from tests.conftest import run_all_flows
         from tests.engines import forgetting
         from tests.lake import clustered
+        from tests.lake.sliced import read_sliced
         from tests.privacy.emails.written import normalise_all, spell_out
         from tests.requests.asking import ask
 
@@ -39,6 +40,7 @@ def main(work: Path) -> None:
             answers = {
                 "counted": {step: vars(report) for step, report in counted.items()},
                 "normalised": normalise_all(lake, spell_out()),
+                "sliced": read_sliced(lake),
             }
     (work / "answers.json").write_text(json.dumps(answers))
 

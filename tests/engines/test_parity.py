@@ -21,6 +21,7 @@ from tests.engines import forgetting
 from tests.engines.local_spark import local_spark_jars
 from tests.flows.key_traces import check_all_was_looked_at, check_nothing_is_found, read_secrets, run_shown
 from tests.lake.clustered import check_clustered
+from tests.lake.sliced import EXPECTED
 from tests.privacy.emails.written import normalise_all, spell_out, text_or_none
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -133,6 +134,10 @@ def test_both_engines_normalise_addresses_as_the_text_rule_does(demo, answers):
     expected = [tuple(text_or_none(profile, address) for profile in PROFILES.values()) for address in written]
     assert normalise_all(demo[0], written) == expected
     assert [tuple(row) for row in answers["normalised"]] == expected
+
+
+def test_rows_kept_by_a_column_are_read_by_it_on_spark(answers):
+    assert answers["sliced"] == EXPECTED
 
 
 def test_no_trace_of_a_key_is_left_on_spark(demo, work):

@@ -41,6 +41,7 @@ def test_the_embedded_engine_waits_as_long_as_it_is_told(tmp_path, monkeypatch, 
 
 def test_what_an_engine_is_asked_names_no_line_of_ours(engine):
     """PySpark would look for the line at every call, which costs a third of the time of a small step."""
+    assert engine.session.conf.get(next(iter(session.WITHOUT_CALL_SITES))) == "false"
     rows = engine.session.range(3).select((F.col("id") + 1).alias("next"))
     assert "call_site" not in str(rows._plan.to_proto(engine.session.client))
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.erasure import certificates, journal, runs
+from jobs.erasure import certificates, journal, planning, runs
 from jobs.erasure.outcomes import ERASED, HELD, PARTLY, UNKNOWN
 from jobs.erasure.runs import erase, finish_runs
 from jobs.erasure.verifying import verify
 from jobs.errors import KeyRingError, SophiluxError, UsageError
 from jobs.lake import Days
+from jobs.people.finding import find_people
 from jobs.people.holds import place_hold, release_hold
 
 from . import small
@@ -243,6 +244,14 @@ def test_what_is_remembered_of_whom_a_hold_keeps_is_of_them_alone(lake, asked, s
     assert [o.state for o in done.outcomes] == states
     (person,) = journal.list_held(lake)
     assert (person.names, person.phones) == ({small.NAMES["ada"]}, {small.PHONES["ada"]})
+
+
+@pytest.mark.parametrize(("spared", "kept"), [(["request-1"], 2), ([], 0)])
+def test_a_run_of_before_that_was_written_down_remembers_everybody_a_hold_may_keep(lake, spared, kept):
+    people = tuple(find_people(lake, subject_ids=[small.subject(lake, name) for name in ("ada", "ben")]))
+    run = journal.Run("r", journal.CERTIFIED, datetime.now(UTC), people, (), {"spared": spared})
+    assert planning.list_spared(run) == people[:kept]
+    assert len(people) == 2
 
 
 def test_an_unwritable_folder_is_told_and_the_next_run_finishes(lake, monkeypatch):

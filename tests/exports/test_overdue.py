@@ -7,7 +7,7 @@ import pytest
 from jobs.exports import overdue
 from jobs.exports.acknowledgements import acknowledge
 from jobs.exports.freshness import CLICKS, PURCHASES, find_whole_day
-from jobs.exports.overdue import has_package
+from jobs.exports.overdue import has_package, list_waiting
 from jobs.exports.packages import run
 from jobs.exports.partners import load_partners
 from jobs.exports.verification import verify_package
@@ -136,6 +136,9 @@ def test_who_has_the_days_package_or_holds_nobody_is_not_overdue(late_shop):
     assert [has_package(lake, "worldads", day) for day in (FIRST, WHOLE, LATE)] == [True, True, False]
     overdue.run(lake, Days.single(LATE))
     assert [has_package(lake, name, LATE) for name in ("adnet-eu", "worldads")] == [False, True]
+    waiting = list_waiting(lake, LATE)
+    assert "worldads" not in waiting
+    assert {"adnet-eu", *waiting, "worldads"} == {*list_waiting(lake, None)}
     before = lake.read_records("ledger.exports")
     assert overdue.run(lake, Days.single(LATE)).rows_out == 0
     assert lake.read_records("ledger.exports") == before

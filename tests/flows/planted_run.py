@@ -113,9 +113,11 @@ def everything_shown(work: Path):
     keeper = threading.Thread(target=keep_files, args=(work, stop), daemon=True)
     keeper.start()
     show_plans()
-    yield
-    stop.set()
-    keeper.join()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
 
 
 def main(work: Path) -> None:

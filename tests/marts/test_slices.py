@@ -4,18 +4,19 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from jobs.lake import Days
 from jobs.marts import also_viewed, slices
 from jobs.marts import cooccurrence as co
-from jobs.marts.slices import count_in_slices, count_pairs
+from jobs.marts.slices import count_in_slices, count_pairs, keep_until
 from tests.marts.tables import DAY, click, fill
 from tests.marts.test_cooccurrence import ORDERS, SCHEMA, VISITS
 
 ROWS = st.lists(
-    st.tuples(st.integers(0, 12), st.one_of(st.none(), st.integers(1, 5)), st.sampled_from("abcde"), st.integers(0, 9)),
+    st.tuples(st.integers(0, 6), st.one_of(st.none(), st.integers(1, 5)), st.sampled_from("abcde"), st.integers(0, 9)),
+    min_size=20,
     max_size=60,
 )
 
@@ -24,7 +25,7 @@ ROWS = st.lists(
 def keep(shared_lake):
     """Computes rows and keeps them until the tests are over."""
     with ExitStack() as stack:
-        yield lambda rows: stack.enter_context(shared_lake.scratch(rows))
+        yield keep_until(stack, shared_lake)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -34,6 +35,7 @@ def keep(shared_lake):
 def test_slices_of_people_add_up_to_the_rows_of_everybody(shared_lake, keep, rows, recipe, per_slice):
     items = shared_lake.session.createDataFrame([(*row, DAY) for row in rows], SCHEMA)
     baskets = keep(co.collect_baskets(items, recipe, as_of=DAY)).frame
+    assume(count_pairs(baskets, recipe) > per_slice)
     at_once = co.pair_products(baskets, recipe), co.weigh_products(baskets)
     for sliced, whole in zip(count_in_slices(baskets, recipe, once=keep, per_slice=per_slice), at_once, strict=True):
         assert sliced.schema.simpleString() == whole.schema.simpleString()

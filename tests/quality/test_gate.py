@@ -8,6 +8,7 @@ import pytest
 
 from jobs.errors import ContractError, GateError, UsageError
 from jobs.quality import check_table, gate
+from jobs.quality.expectations import QUERY_TYPE, count_failures
 from jobs.quality.suites import list_tables
 from tests.quality.conftest import expectation
 
@@ -172,3 +173,17 @@ def lake_pages(lake):
     from pathlib import Path
 
     return Path(lake.home) / "quality"
+
+
+def test_a_query_of_the_gate_runs_once(lake, pair_rows, monkeypatch):
+    rows, asked = pair_rows(GOOD), []
+    original = type(lake.session).sql
+
+    def ask(session, query, *args, **kwargs):
+        asked.append(query)
+        return original(session, query, *args, **kwargs)
+
+    monkeypatch.setattr(type(lake.session), "sql", ask)
+    query = "SELECT product_id FROM {batch} WHERE rank < 0"
+    (result,) = count_failures(rows, [{"type": QUERY_TYPE, "kwargs": {"unexpected_rows_query": query}}])
+    assert (result["success"], len(asked)) == (True, 1)

@@ -1,5 +1,6 @@
 from datetime import date, timedelta
 
+import pytest
 from pyspark.sql import functions as F
 
 from jobs.exports.partners import Partner
@@ -139,8 +140,12 @@ def test_an_opt_out_that_comes_while_the_person_is_welcomed_back_holds(lake, mon
     ]
 
 
-def test_an_opt_out_that_finds_its_tombstone_lifted_holds(lake, monkeypatch):
-    subject, late = "a" * 32, Choice("a" * 32, "ads", True, NOON + timedelta(hours=1))
+@pytest.mark.parametrize(
+    ("is_opt_out", "hours", "holds"), [(True, 1, True), (True, 3, True), (False, 1, False), (False, 3, True)]
+)
+def test_a_choice_that_finds_its_tombstone_lifted_holds(lake, monkeypatch, is_opt_out, hours, holds):
+    """But for an opt-in of before the return, which was about the account that was erased."""
+    subject, late = "a" * 32, Choice("a" * 32, "ads", is_opt_out, NOON + timedelta(hours=hours))
     set_tombstones(lake, {SUBJECT_KIND: [subject]}, at=NOON)
     original = Lake.extend
 
@@ -150,8 +155,8 @@ def test_an_opt_out_that_finds_its_tombstone_lifted_holds(lake, monkeypatch):
         original(self, *args)
 
     monkeypatch.setattr(Lake, "extend", extend_too_late)
-    assert record_choices(lake, [late]).kept == {late}
-    assert [row["subject_id"] for row in lake.read_records(CHOICES)] == [subject]
+    assert record_choices(lake, [late]).kept == ({late} if holds else set())
+    assert [row["subject_id"] for row in lake.read_records(CHOICES)] == ([subject] if holds else [])
 
 
 def test_an_opt_in_takes_a_waiting_opt_out_back_and_an_earlier_one_does_not(lake):

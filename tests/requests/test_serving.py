@@ -95,8 +95,11 @@ def test_a_request_that_stops_on_a_foreign_error_keeps_no_other_from_being_serve
         serving.run(lake, ANY_DAY)
     assert "ann@" not in str(raised.value)
     assert "ann@" not in "".join(traceback.format_exception(raised.value))
+    with pytest.raises(SophiluxError) as scheduled:
+        serving.run(lake, ANY_DAY)
+    assert "ann@" not in "".join(traceback.format_exception(scheduled.value)), "also where it is the only one"
     with pytest.raises(SophiluxError) as alone:
-        serving.serve(lake, [broken], now=NOON, by="tester")
+        serving.serve(lake, [broken], now=NOON, by="tester", is_asked_for=True)
     assert isinstance(alone.value.__cause__.__cause__, OSError)
     assert (state(lake, broken), state(lake, other)) == ("open", "refused")
 

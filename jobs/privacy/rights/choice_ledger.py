@@ -45,9 +45,10 @@ def write_choices(lake: Lake, choices: Iterable[Choice]) -> None:
 
 
 def find_returned(lake: Lake, choices: Sequence[Choice]) -> list[Choice]:
-    """Opt-outs from between an erasure and the return of the person, which were not served before."""
+    """Choices of people who have come back since they were erased: of before their return, opt-outs alone."""
     stones = _find_stones(lake, choices, is_open=False)
-    return [choice for choice in _list_late(choices, stones) if choice.is_opt_out]
+    late = _list_late(choices, stones)
+    return [choice for choice in late if choice.is_opt_out or choice.asked_at >= stones[choice.subject_id][C.LIFTED_AT]]
 
 
 def keep_waiting(lake: Lake, choices: Sequence[Choice]) -> list[Choice]:
@@ -55,7 +56,7 @@ def keep_waiting(lake: Lake, choices: Sequence[Choice]) -> list[Choice]:
 
     Args:
         lake: the lake.
-        choices: of people who were erased and have not come back.
+        choices: of people who were erased; of those who have come back meanwhile, none is kept here.
 
     Returns:
         The opt-outs that wait now, or that a later one stands for; not those of somebody who came back meanwhile.
