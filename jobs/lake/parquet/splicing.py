@@ -98,11 +98,11 @@ def _plan_in_place(source: Source, encoded: Encoded) -> list[_Place] | None:
         if group is None or not is_whole or any(map(_has_endless_filter, old)):
             return None
         places.append(_Place(group, old, start, end))
-    return places if _count_idle(source, encoded, places) <= WASTE * source.footer_start else None
+    return places if _is_dense(source, encoded, places) else None
 
 
-def _count_idle(source: Source, encoded: Encoded, places: Sequence[_Place]) -> int:
-    """Bytes that will be zeros, those that earlier edits left among them."""
+def _is_dense(source: Source, encoded: Encoded, places: Sequence[_Place]) -> bool:
+    """True when few bytes will be zeros, those that earlier edits left among them."""
     metadata = source.parquet.metadata
     others = [number for number in range(source.count) if number not in encoded]
     live = sum(
@@ -110,11 +110,13 @@ def _count_idle(source: Source, encoded: Encoded, places: Sequence[_Place]) -> i
         for group in map(metadata.row_group, others)
         for place in range(group.num_columns)
     )
-    if any(True for place in places for _ in _erase_extras(place.old)):
+    live += sum(place.size for place in places if place.fits)
+    most = WASTE * source.footer_start
+    if source.footer_start - live > most and any(True for place in places for _ in _erase_extras(place.old)):
+        # Indexes and filters count as well, but where they lie costs the reading of every description.
         chunks = [chunk for number in others for chunk in get(source.read_group(number), CHUNKS)[1]]
         live += sum(end - start for start, end, _ in _erase_extras(chunks))
-    live += sum(place.size for place in places if place.fits)
-    return int(source.footer_start - live)
+    return bool(source.footer_start - live <= most)
 
 
 def _find_pages(chunk: Struct) -> tuple[int, int]:
