@@ -1,9 +1,7 @@
 """Parquet files of several writers, with some rows changed; everything else must be as it was."""
 
-import random
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -14,55 +12,12 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.errors import SophiluxError
-from jobs.lake.parquet import decoding, rewriting, splicing
+from jobs.lake.parquet import decoding
 from jobs.lake.parquet.decoding import Source
 from jobs.lake.parquet.footers import get, read_struct, write_struct
 from jobs.lake.parquet.rewriting import drop_found, edit_file
 
-GROUP_ROWS = 100
-
-
-def sample(rows=1_000, seed=1):
-    draw = random.Random(seed)
-    who = sorted(draw.randrange(50) for _ in range(rows))
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-    point = pa.struct([("x", pa.int32()), ("names", pa.list_(pa.string()))])
-    return pa.table(
-        {
-            "who": pa.array([f"s{n:02}" for n in who], pa.string()),
-            "bucket": pa.array(who, pa.int32()),
-            "at": pa.array([start + timedelta(seconds=n) for n in range(rows)], pa.timestamp("us", "UTC")),
-            "amount": pa.array([Decimal(n).scaleb(-2) for n in range(rows)], pa.decimal128(12, 2)),
-            "big": pa.array([Decimal(n).scaleb(-2) for n in range(rows)], pa.decimal128(30, 2)),
-            "day": pa.array([date(2024, 1, 1 + n % 28) for n in range(rows)]),
-            "note": pa.array([None if n % 3 else "red mug" for n in range(rows)]),
-            "data": pa.array([bytes([n % 256]) for n in range(rows)]),
-            "small": pa.array([n % 100 for n in range(rows)], pa.uint8()),
-            "wide": pa.array(list(range(rows)), pa.uint32()),
-            "score": pa.array([n / 7 for n in range(rows)]),
-            "flag": pa.array([n % 2 == 0 for n in range(rows)]),
-            "tags": pa.array([None if n % 5 == 0 else ["a", None, "b"][: n % 4] for n in range(rows)]),
-            "facts": pa.array([[("k", n)] if n % 2 else [] for n in range(rows)], pa.map_(pa.string(), pa.int64())),
-            "point": pa.array([None if n % 7 == 0 else {"x": n, "names": ["é"]} for n in range(rows)], point),
-        },
-        metadata={"owner": "the shop", "org.apache.spark.sql.parquet.row.metadata": '{"type":"struct"}'},
-    )
-
-
-def write(path, rows, **options):
-    pq.write_table(rows, path, **{"row_group_size": GROUP_ROWS, "compression": "zstd"} | options)
-
-
-def drop(source, target, subjects, **options):
-    wanted = pa.array(sorted(subjects), pa.string())
-    return edit_file(
-        str(source),
-        str(target),
-        columns=["who"],
-        find=lambda rows: pc.is_in(rows["who"], wanted),
-        edit=drop_found,
-        **options,
-    )
+from .samples import drop, sample, sever_who, write
 
 
 def describe(path):
@@ -362,119 +317,6 @@ def test_values_can_be_severed_instead(tmp_path):
     assert after.num_rows == 1_000
     assert after["who"].null_count == pc.sum(pc.equal(sample()["who"], "s07")).as_py()
     assert after.drop_columns("who").equals(sample().drop_columns("who"))
-
-
-def sever_who(rows, found):
-    place = rows.schema.get_field_index("who")
-    return rows.set_column(place, "who", pc.if_else(found, pa.scalar(None, pa.string()), rows["who"]))
-
-
-def change_last(rows):
-    return pa.concat_tables([rows.slice(0, rows.num_rows - 1), sample(2_000).slice(1_234, 1)])
-
-
-MISTAKES = {
-    "a row lost": lambda rows: rows.slice(1),
-    "a row twice": lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]),
-    "one row for another": lambda rows: pa.concat_tables([rows.slice(1), rows.slice(1, 1)]),
-    "a value changed": change_last,
-    "rows in another order": lambda rows: rows.take(list(reversed(range(rows.num_rows)))),
-    "values that changed rows": lambda rows: rows.set_column(1, "bucket", rows["bucket"].combine_chunks()[::-1]),
-}
-
-
-@pytest.mark.parametrize("edit", [drop_found, sever_who], ids=["drop", "sever"])
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_an_edit_that_harms_others_is_found_out(tmp_path, mistake, edit):
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample(500))
-    mine = pa.array(["s07", "s30"])
-    with pytest.raises(SophiluxError, match="were not to be changed"):
-        edit_file(
-            str(source),
-            str(target),
-            columns=["who"],
-            find=lambda rows: pc.is_in(rows["who"], mine),
-            edit=lambda rows, found: MISTAKES[mistake](edit(rows, found)),
-        )
-
-
-def sever_all_but_one(rows, found):
-    return sever_who(rows, pc.and_(found, pc.not_equal(rows["wide"], 150)))
-
-
-@pytest.mark.parametrize("edit", [lambda rows, _: rows, sever_all_but_one], ids=["nothing", "all but one"])
-def test_an_edit_that_spares_who_was_found_is_found_out(tmp_path, edit):
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample())
-    mine = sample()["who"].slice(150, 1).combine_chunks()
-    with pytest.raises(SophiluxError, match="would have stayed"):
-        edit_file(str(source), str(target), columns=["who"], find=lambda rows: pc.is_in(rows["who"], mine), edit=edit)
-    assert not target.exists()
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_file_that_was_written_wrongly_is_found_out(tmp_path, monkeypatch, mistake):
-    """What is encoded is not what the edit gave: only the new file's bytes tell."""
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample(500))
-    original = rewriting.Encoder.add
-    monkeypatch.setattr(
-        rewriting.Encoder, "add", lambda encoder, number, rows: original(encoder, number, MISTAKES[mistake](rows))
-    )
-    with pytest.raises(SophiluxError, match="were not to be changed"):
-        drop(source, target, {"s07", "s30"})
-
-
-def test_row_groups_in_each_others_place_are_found_out(tmp_path, monkeypatch):
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample(500))
-    original = rewriting.Encoder.finish
-
-    def swap(encoder):
-        encoded = original(encoder)
-        return dict(zip(encoded, reversed(encoded.values()), strict=True))
-
-    monkeypatch.setattr(rewriting.Encoder, "finish", swap)
-    with pytest.raises(SophiluxError, match="were not to be changed"):
-        drop(source, target, {"s07", "s30"})
-
-
-def test_a_row_group_that_was_copied_and_is_missing_is_found_out(tmp_path, monkeypatch):
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample(500))
-    original = rewriting.write_file
-
-    def forget(opened, encoded, out, rows):
-        original(opened, encoded | {4: None}, out, rows)
-
-    monkeypatch.setattr(rewriting, "write_file", forget)
-    with pytest.raises(SophiluxError, match="were not to be changed"):
-        drop(source, target, {"s07"})
-
-
-def test_a_copied_row_group_that_vanished_for_an_emptied_one_is_found_out(tmp_path, monkeypatch):
-    """Both have as many rows, so that counts alone do not tell."""
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample(500).set_column(0, "who", pa.array([f"s{n // 100:02}" for n in range(500)])))
-    original = rewriting.write_file
-
-    def drop_next(opened, encoded, out, rows):
-        assert encoded == {2: None}
-        original(opened, {3: None}, out, rows)
-
-    monkeypatch.setattr(rewriting, "write_file", drop_next)
-    with pytest.raises(SophiluxError, match="were not to be changed"):
-        drop(source, target, {"s02"})
-
-
-def test_a_copied_row_group_in_place_of_others_is_found_out(tmp_path, monkeypatch):
-    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    write(source, sample(500).set_column(0, "who", pa.array([f"s{n // 100:02}" for n in range(500)])))
-    original = splicing._take_over
-    monkeypatch.setattr(splicing, "_take_over", lambda opened, _: original(Source(opened.file, ""), 0))
-    with pytest.raises(SophiluxError, match="were not to be changed"):
-        drop(source, target, {"s02"})
 
 
 @pytest.mark.parametrize("place", [0, 1])
